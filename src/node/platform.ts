@@ -38,10 +38,10 @@ function lazyIsolate(): Isolate {
   return {
     run: async (task, payload, options) => (await open()).run(task, payload, options),
     prepare() {
-      open().then(
-        (it) => it.prepare?.(),
-        () => undefined, // run() tells it
-      );
+      // what went wrong run() meets too, and tells
+      open()
+        .then((it) => it.prepare?.())
+        .catch(() => undefined);
     },
     dispose: async () => (await opened)?.dispose(),
   };

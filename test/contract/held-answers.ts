@@ -85,6 +85,19 @@ export function heldAnswersContract(name: string, open: () => Promise<LanguageMo
       expect([finishReason, choiceLogprobs?.length]).toEqual(["length", 2]);
     });
 
+    it("are whole where tokens ran out behind their last letter, and nothing else could follow", async () => {
+      const options = { jsonSchema: { const: "tea" }, seed: 1, temperature: 0 };
+      const { usage } = await model.generate("Tell me.", options);
+      const most = usage.completionTokens;
+      for (const maxTokens of [most - 1, most - 2]) {
+        const { text, json, finishReason } = await model.generate("Tell me.", { ...options, maxTokens });
+        const isWhole = text === '"tea"';
+        expect([maxTokens, json, finishReason]).toEqual([maxTokens, isWhole ? "tea" : undefined, isWhole ? "stop" : "length"]);
+      }
+      // the last token that was counted is the end itself
+      expect((await model.generate("Tell me.", { ...options, maxTokens: most - 1 })).text).toBe('"tea"');
+    });
+
     it("say so where a stop string cuts them", async () => {
       const { text, json, finishReason, warnings } = await model.generate("Tell me.", { jsonSchema: schema, stop: [":"], seed: 1 });
       expect([text.includes(":"), json, finishReason, warnings.map(({ code }) => code)]).toEqual([

@@ -33,5 +33,5 @@ export async function answerWithTools(
 
 function runnable(tool: Tool | RunnableTool, i: number): RunnableTool {
   if ("execute" in tool && typeof tool.execute === "function") return tool;
-  throw wrongOption(`tools[${i}].execute`, "a function, as other tools of this call have", "execute" in tool ? tool.execute : "none");
+  throw wrongOption(`tools[${i}].execute`, "a function, as other tools of this call have", "execute" in tool ? tool.execute : undefined);
 }

@@ -7,17 +7,13 @@ import type { ConfigKey } from "./key.ts";
 import { deviceVariables, keysByPath, keysOfType, reservedVariables, systematicNames, vendorVariables } from "./keys.ts";
 import { declaredTypes, type Entry, type Layer } from "./layer.ts";
 import type { Problem } from "./problem.ts";
+import { variableOf } from "./switch-on.ts";
 import { checkValue, describeValues, showGot } from "./value.ts";
 
 /** Providers that a variable may declare. */
 const namedProviders: readonly ProviderType[] = ["candle", "ollama", "openai", "anthropic"];
 
 type ProviderTypes = ReadonlyMap<string, ProviderType>;
-
-/** `rag.enabled` to `LLMSPELL_RAG_ENABLED`. */
-export function variableOf(path: string): string {
-  return `LLMSPELL_${path.toUpperCase().replace(/[.-]/g, "_")}`;
-}
 
 export interface EnvironmentResult {
   /** systematic names; they may declare providers */

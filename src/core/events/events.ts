@@ -2,6 +2,7 @@
 
 import { bucket } from "../bucket.ts";
 import type { Config } from "../config/config.generated.ts";
+import { switchOn } from "../config/switch-on.ts";
 import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { fitsType } from "../wildcard.ts";
@@ -92,7 +93,7 @@ export function createEvents(settings: Config["events"], { now, isHeld = () => f
     if (settings.enabled) return;
     throw new SpellError("event-disabled", "Event is switched off: events.enabled is false", {
       where: "events.enabled",
-      actions: [{ kind: "use-profile", profile: "sessions" }],
+      actions: switchOn("events.enabled", "sessions"),
     });
   };
   const find = (id: string): Subscription => {

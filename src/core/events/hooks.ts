@@ -2,6 +2,7 @@
 
 import { bucket } from "../bucket.ts";
 import type { Config } from "../config/config.generated.ts";
+import { switchOn } from "../config/switch-on.ts";
 import { messageOf, SpellError } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { limits } from "../limits.ts";
@@ -101,7 +102,7 @@ export function createHooks(settings: Config["hooks"], { now, log }: HooksHost):
     if (settings.enabled) return;
     throw new SpellError("hook-disabled", "Hook is switched off: hooks.enabled is false", {
       where: "hooks.enabled",
-      actions: [{ kind: "use-profile", profile: "sessions" }],
+      actions: switchOn("hooks.enabled", "sessions"),
     });
   };
   const warn = (message: string): void => log({ level: "warn", message });

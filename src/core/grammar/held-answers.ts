@@ -19,20 +19,34 @@ export async function* heldAnswers(
   const texts = new Map<number, string>();
   for await (const { index, part } of parts) {
     if (part.type === "text-delta") texts.set(index, (texts.get(index) ?? "") + part.text);
-    if (part.type !== "stream-end" || part.finishReason !== "stop") {
+    const text = texts.get(index) ?? "";
+    // Nothing but its end was left to write.
+    const isWhole = part.type === "stream-end" && part.finishReason === "length" && isComplete(text, held);
+    if (part.type !== "stream-end" || (part.finishReason !== "stop" && !isWhole)) {
       yield { index, part };
       continue;
     }
-    const text = texts.get(index) ?? "";
     const kept = keptForm(text, held);
     if (typeof kept === "string" && stop.length === 0) throw wrongForm(kept, text, held);
-    if (typeof kept !== "string") yield { index, part: { ...part, ...kept } };
+    if (typeof kept !== "string") yield { index, part: { ...part, finishReason: "stop", ...kept } };
     else {
       // A stop string stands within the form: the answer was cut there.
       const message = "a stop string ended the answer before its form was whole";
       yield { index, part: { type: "warning", code: "output-invalid", message } };
       yield { index, part: { ...part, finishReason: "length" } };
     }
+  }
+}
+
+/** Whether a text is whole, and nothing can follow it. */
+function isComplete(text: string, held: Constraint): boolean {
+  if (held.kind === "grammar" || held.kind === "tools" || text === "") return false;
+  try {
+    const matcher = createMatcher(held.grammar);
+    const end = matcher.walk(matcher.start, text);
+    return end?.mayEnd === true && matcher.edges(end).length === 0;
+  } catch {
+    return false; // a form that can be read in too many ways at once
   }
 }
 

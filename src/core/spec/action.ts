@@ -47,7 +47,8 @@ export type Action =
   | { readonly kind: "use-profile"; readonly profile: string }
   /** Call again with this option, by its name in code; a number or text for it, or true. */
   | { readonly kind: "use-option"; readonly name: string; readonly value: string | number | true }
-  | { readonly kind: "set-variable"; readonly name: string }
+  /** @param value absent: the person's own, a key for instance */
+  | { readonly kind: "set-variable"; readonly name: string; readonly value?: string | undefined }
   | { readonly kind: "unset-variables"; readonly names: readonly string[] }
   /** Start the server that a provider of this type speaks to. */
   | { readonly kind: "start-server"; readonly server: string }

@@ -1,6 +1,7 @@
 /** The records that a section of the configuration asks for. */
 
 import type { StorageConfig } from "../config/config.generated.ts";
+import { switchOn } from "../config/switch-on.ts";
 import { type ErrorCode, SpellError } from "../errors.ts";
 import type { Platform, RecordStore } from "../platform.ts";
 import type { Action } from "../spec/action.ts";
@@ -56,7 +57,7 @@ async function openRecords(
     new SpellError(disabled, message, { where, ...more });
   if (!enabled.value) {
     throw refused(`${what} is switched off: ${enabled.key} is false`, enabled.key, {
-      actions: [{ kind: "use-profile", profile: enabled.profile }],
+      actions: switchOn(enabled.key, enabled.profile),
     });
   }
   if (backend.value === "memory") return memoryRecords();

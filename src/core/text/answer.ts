@@ -112,10 +112,10 @@ export function createAnswer(stop: readonly string[], { thinking, calls }: Parti
       const isMissing = hasThought && !hasCalled && text.trim() === "";
       return [
         ...last,
-        ...(end.note === undefined ? [] : [warning("output-invalid", end.note)]),
-        ...(end.deviceNote === undefined ? [] : [warning("device-note", end.deviceNote)]),
-        ...(end.stateNotes ?? []).map((note) => warning("state-note", note)),
-        ...(isMissing ? [warning("answer-missing", withoutAnswer(end))] : []),
+        ...notes("output-invalid", end.note),
+        ...notes("device-note", end.deviceNote),
+        ...notes("state-note", ...(end.stateNotes ?? [])),
+        ...notes("answer-missing", isMissing ? withoutAnswer(end) : undefined),
         {
           type: "stream-end",
           finishReason: hasCalled ? "tool-calls" : stoppedBy !== undefined ? "stop" : end.finishReason,
@@ -137,6 +137,9 @@ export function createAnswer(stop: readonly string[], { thinking, calls }: Parti
     },
   };
 }
+
+const notes = (code: WarningCode, ...messages: readonly (string | undefined)[]): readonly Warning[] =>
+  messages.flatMap((message) => (message === undefined ? [] : [warning(code, message)]));
 
 /** What is said where a model only thought. */
 export function withoutAnswer({

@@ -49,7 +49,7 @@ export async function* inPhases<O extends ModelGenerateOptions>(
       completionTokens: spent(),
       prefillMs: first.prefillMs,
       stateNotes: ends.flatMap(({ stateNotes = [] }) => stateNotes),
-      deviceNote: ends.find(({ deviceNote }) => deviceNote !== undefined)?.deviceNote,
+      deviceNote: ends.find((ended) => ended.deviceNote)?.deviceNote,
       decodeMs: ends.reduce((sum, { decodeMs }) => sum + decodeMs, 0) + more.reduce((sum, { prefillMs }) => sum + prefillMs, 0),
     };
   };

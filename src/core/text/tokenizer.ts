@@ -110,9 +110,10 @@ export async function openTokenizer({ model, config, added }: TokenizerFiles, op
     return library.decode([...ids], { skip_special_tokens: true });
   };
   return {
-    encode: (text) => library.encode(text).ids,
+    encode: (text) => withoutOverflow(text.length, () => library.encode(text).ids),
     encodePair(first, second) {
-      const { ids, token_type_ids: types } = library.encode(first, { text_pair: second, return_token_type_ids: true });
+      const encode = () => library.encode(first, { text_pair: second, return_token_type_ids: true });
+      const { ids, token_type_ids: types } = withoutOverflow(first.length + second.length, encode);
       return { ids, types };
     },
     decode,
@@ -123,6 +124,16 @@ export async function openTokenizer({ model, config, added }: TokenizerFiles, op
       return tokenTexts({ pieces, unknown: unknownId === undefined ? unknownToken : pieces[unknownId], decoder, added: addedTokens });
     },
   };
+}
+
+/** The library hands all tokens of a text to one call, which has room for some 100,000. @throws SpellError run-context */
+function withoutOverflow<T>(characters: number, encode: () => T): T {
+  try {
+    return encode();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new SpellError("run-context", `the input has ${characters} characters, more than a tokenizer takes at once`, { cause });
+  }
 }
 
 function parse(bytes: Uint8Array, name: string): unknown {

@@ -114,12 +114,7 @@ export function createWorkerIsolate(start: (events: IsolateWorkerEvents) => Isol
       }
     },
     prepare() {
-      if (closing.signal.aborted) return;
-      try {
-        ensureWorker();
-      } catch {
-        // run() meets the same obstacle and tells it
-      }
+      if (!closing.signal.aborted) ensureWorker();
     },
     async dispose() {
       closing.abort();

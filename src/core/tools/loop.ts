@@ -20,6 +20,9 @@ export interface ToolLimits {
 
 export const toolLimits: ToolLimits = { maxToolCalls: 16, maxTurns: 8, toolMs: 60_000, resultCharacters: 16_000 };
 
+/** Characters of a result from which it is cut where the context has no room. */
+const leastCut = 400;
+
 /** One call that came, and what became of it. */
 export interface ToolStep extends Omit<ToolCall, "type"> {
   /** as the model saw it */
@@ -59,17 +62,40 @@ export async function runWithTools(messages: readonly ChatMessage[], parts: Loop
   const plain: readonly Tool[] = tools.map(({ execute: _, ...tool }) => tool);
   const said: ChatMessage[] = [];
   const steps: ToolStep[] = [];
+  /** of each step: its result as it came, and where it stands in `said` */
+  const whole: { readonly text: string; readonly at: number }[] = [];
   const results: GenerateResult[] = [];
+  /** Halves the longest result. @returns false where none is long */
+  const makeRoom = (): boolean => {
+    const lengths = steps.map(({ result }) => result.length);
+    const at = lengths.indexOf(Math.max(...lengths));
+    const [step, came] = [steps[at], whole[at]];
+    const message = said[came?.at ?? -1];
+    if (step === undefined || came === undefined || message === undefined || step.result.length < leastCut) return false;
+    const result = shortened(came.text, Math.floor(step.result.length / 2));
+    steps[at] = { ...step, result };
+    said[came.at] = { ...message, content: result };
+    return true;
+  };
   for (;;) {
     const isLast = results.length >= limits.maxTurns || steps.length >= limits.maxToolCalls;
     const toolChoice = isLast ? "none" : results.length === 0 ? parts.toolChoice : undefined;
-    const result = await ask([...messages, ...said], { tools: plain, toolChoice });
+    let result: GenerateResult;
+    try {
+      result = await ask([...messages, ...said], { tools: plain, toolChoice });
+    } catch (error) {
+      // what a tool said is no reason to lose the answer
+      if (error instanceof SpellError && error.code === "run-context" && makeRoom()) continue;
+      throw error;
+    }
     results.push(result);
     const calls = isLast ? [] : result.toolCalls;
     said.push(spoken(result, calls));
     if (calls.length === 0 || result.finishReason !== "tool-calls") return { result: summed(results), said, steps, turns: results.length };
     for (const call of calls) {
-      const step = await runTool(call, steps.length < limits.maxToolCalls, parts);
+      const came = await runTool(call, steps.length < limits.maxToolCalls, parts);
+      const step = { ...came, result: shortened(came.result, limits.resultCharacters) };
+      whole.push({ text: came.result, at: said.length });
       steps.push(step);
       said.push({ role: "tool", content: step.result, toolCallId: call.id, toolName: call.name });
     }
@@ -80,13 +106,13 @@ function spoken({ text, reasoning }: GenerateResult, calls: readonly ToolCall[])
   return { role: "assistant", content: text, ...(reasoning !== undefined && { reasoning }), ...(calls.length > 0 && { toolCalls: calls }) };
 }
 
-/** @throws SpellError run-aborted where the signal of the loop ended it; nothing else */
+/** The result is whole. @throws SpellError run-aborted where the signal of the loop ended it; nothing else */
 async function runTool(call: ToolCall, mayRun: boolean, parts: LoopParts): Promise<ToolStep> {
   const { tools, limits, signal, now } = parts;
   const started = now();
   const step = (result: string, isError: boolean): ToolStep => {
     const { id, name, input } = call;
-    return { id, name, input, result: shortened(result, limits.resultCharacters), isError, durationMs: now() - started };
+    return { id, name, input, result, isError, durationMs: now() - started };
   };
   const failed = (problem: string): ToolStep => step(`error: ${problem}`, true);
   const tool = tools.find(({ name }) => name === call.name);

@@ -117,7 +117,7 @@ function wordAction(action: Action, argv: readonly string[]): string {
       return ownCommand(action.value === true || isRepeated(word) ? argv : without(argv, own), ...added) ?? `llmspell … ${line(...added)}`;
     }
     case "set-variable":
-      return `export ${action.name}=…`;
+      return `export ${action.name}=${action.value ?? "…"}`;
     case "unset-variables":
       return line("unset", ...action.names);
     case "start-server":

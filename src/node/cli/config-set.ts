@@ -2,11 +2,12 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { editToml } from "../../core/config/edit.ts";
-import { parseText, variableOf } from "../../core/config/environment.ts";
+import { parseText } from "../../core/config/environment.ts";
 import type { ConfigKey } from "../../core/config/key.ts";
 import { isProviderType, isSecret, keysByPath, keysOfType, mask } from "../../core/config/keys.ts";
 import { providerNames, providerOf } from "../../core/config/providers.ts";
 import { type ResolvedConfig, resolveSource } from "../../core/config/resolve.ts";
+import { variableOf } from "../../core/config/switch-on.ts";
 import { valueText } from "../../core/config/toml-text.ts";
 import { checkValue, describeValues, showGot } from "../../core/config/value.ts";
 import { SpellError } from "../../core/errors.ts";

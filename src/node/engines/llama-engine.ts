@@ -23,6 +23,7 @@ import { openLlamaEmbeddings } from "./llama-embed.ts";
 import { confidenceAfter, generate } from "./llama-generate.ts";
 import type { GuessCosts } from "./llama-guess.ts";
 import { reckonContexts, reckonModels } from "./llama-memory.ts";
+import { threadPace } from "./llama-pace.ts";
 import { sequencePool } from "./llama-sequences.ts";
 import {
   engineName,
@@ -142,6 +143,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
   const paths = files.flatMap(({ path }) => path ?? []);
   const states = keep === undefined ? undefined : llamaStates({ llama, model, paths, contextLength, isPlain, keep });
   const guessCosts: GuessCosts = new Map();
+  const pace = threadPace(threads.decode, oneMs);
   let alive = true;
   return {
     get alive() {
@@ -157,7 +159,7 @@ async function openModel(files: readonly ByteSource[], options: GgufOpenOptions,
       const taken = await sequences.take(session);
       const keeper = save === undefined ? undefined : states?.(save);
       const pieces = generate(
-        { llama, model, sequence: taken, threads, oneMs, onePromptMs, contextLength, isPlain, batchSize, guessCosts, keeper },
+        { llama, model, sequence: taken, threads, pace, oneMs, onePromptMs, contextLength, isPlain, batchSize, guessCosts, keeper },
         prompt,
         generateOptions,
       );

@@ -8,7 +8,7 @@ import type { GgufGenerateOptions, ModelPiece, ThreadChoice } from "../../core/s
 import { createWatch } from "../../core/text/watch.ts";
 import { createForced } from "./llama-forced.ts";
 import { createGuesser, type GuessCosts } from "./llama-guess.ts";
-import { promptPace, threadPace } from "./llama-pace.ts";
+import { promptPace, type ThreadPace, threadPace, triedTokens } from "./llama-pace.ts";
 import { rateChoices } from "./llama-rate.ts";
 import { toEvaluateOptions, toSamplerConfig } from "./llama-sampling.ts";
 import { engineName, importLlama } from "./llama-start.ts";
@@ -30,6 +30,8 @@ export interface LlamaEngine {
   readonly model: LlamaModel;
   readonly sequence: LlamaContextSequence;
   readonly threads: ThreadChoice;
+  /** what its answers learn of the threads that pay now */
+  readonly pace: ThreadPace;
   /** see threadPace() */
   readonly oneMs?: number | undefined;
   /** see promptPace() */
@@ -48,7 +50,7 @@ export async function* generate(
   prompt: string,
   options: GgufGenerateOptions,
 ): AsyncGenerator<ModelPiece, void, undefined> {
-  const { llama, model, sequence, threads, oneMs, contextLength, isPlain, guessCosts, keeper } = engine;
+  const { llama, model, sequence, threads, pace, oneMs, contextLength, isPlain, guessCosts, keeper } = engine;
   const { signal, sampling } = options;
   throwIfAborted(signal);
   const tokens = tokenizePrompt(model, prompt);
@@ -89,15 +91,16 @@ export async function* generate(
     let next = cachedTokens;
     // Several tokens computed at once can round otherwise, and so can other numbers of threads (docs/differences-between-runtimes.md): where the seed was given, neither depends on the clock.
     const isFixed = sampling.isSeeded === true;
+    const mayVary = (): boolean => !isFixed || isPlain || promptTokens + completionTokens <= partedFrom;
     // Of a prompt that is kept, has choices behind it, or is to be answered the same again, the last token comes alone.
     const leavesOne = keepsPrompt || isFixed || choices !== undefined;
-    next = await readPrompt(engine, tokens, next, { isFixed, leavesOne, signal });
+    next = await readPrompt(engine, tokens, next, { isFixed, mayVary: mayVary(), leavesOne, signal });
     if (keepsPrompt) await keeper?.keepPrompt(sequence);
 
     if (choices !== undefined) {
       firstAt = performance.now();
       const onBatch = (count: number): void => {
-        llama.maxThreads = count < shortPrompt ? threads.decode : threads.prompt;
+        llama.maxThreads = promptThreads(engine, count, mayVary());
       };
       const rated = await rateChoices({ model, sequence, prompt: tokens, onBatch, contextLength, signal }, choices);
       choiceLogprobs = rated?.logprobs;
@@ -122,17 +125,11 @@ export async function* generate(
     const text = createDetokenizer(model, tokens.slice(-4), markTokens(model, options.marks));
     const watch = createWatch(options.stop);
     let repeats = 0;
-    const pace = threadPace(threads.decode, oneMs);
     const fixedPace = threadPace(threads.decode, oneMs, fixedPatience);
-    const nextThreads = (stepMs: number): number => {
-      if (!isFixed || isPlain || promptTokens + completionTokens <= partedFrom) return pace(stepMs);
-      const next = fixedPace(stepMs);
-      if (next < threads.decode) deviceNote = busyNote;
-      return next;
-    };
+    const paceNow = (): ThreadPace => (mayVary() ? pace : fixedPace);
     let last = started;
     const first = tokens.slice(next);
-    if (promptTokens - next === 1) llama.maxThreads = threads.decode;
+    if (promptTokens - next === 1) llama.maxThreads = paceNow().threads;
     // Penalties count what was drawn.
     const forced =
       options.constraint === undefined || form === undefined || sampling.penalties !== undefined
@@ -150,8 +147,11 @@ export async function* generate(
       completionTokens += 1;
       const now = performance.now();
       if (completionTokens === 1) firstAt = now;
+      // the first one came with the prompt
+      if (completionTokens > 1) paceNow().told(now - last);
       // takes effect with the next step
-      llama.maxThreads = completionTokens < 3 ? threads.decode : nextThreads(now - last);
+      llama.maxThreads = paceNow().threads;
+      if (paceNow() === fixedPace && fixedPace.threads < threads.decode) deviceNote = busyNote;
       last = now;
       throwIfAborted(signal);
       if (model.isEogToken(token)) {
@@ -188,20 +188,37 @@ export async function* generate(
   }
 }
 
+/** Threads for so many tokens at once: a few behave like a step of decoding, since helpers cost per layer, not per token. Many are tried as they are read. */
+function promptThreads({ threads, pace }: LlamaEngine, count: number, mayVary: boolean): number {
+  const isBusy = pace.threads < threads.decode;
+  if (isBusy && mayVary && count < 2 * triedTokens) return 1;
+  return count < shortPrompt ? threads.decode : threads.prompt;
+}
+
+interface PromptReading {
+  /** batches of one size, however long they take */
+  readonly isFixed: boolean;
+  /** threads may change */
+  readonly mayVary: boolean;
+  /** the last token is computed alone */
+  readonly leavesOne: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * Computes a prompt batch by batch, so that an abort is seen between two of them, up to the tokens that are computed with the first draw.
  * @param next tokens that are computed already
  * @returns tokens that are computed now
  */
 async function readPrompt(
-  { llama, sequence, threads, onePromptMs, batchSize }: LlamaEngine,
+  engine: LlamaEngine,
   tokens: readonly Token[],
   next: number,
-  { isFixed, leavesOne, signal }: { readonly isFixed: boolean; readonly leavesOne: boolean; readonly signal: AbortSignal | undefined },
+  { isFixed, mayVary, leavesOne, signal }: PromptReading,
 ): Promise<number> {
+  const { llama, sequence, onePromptMs, batchSize } = engine;
   const left = (): number => tokens.length - next;
-  // A few tokens behave like a step of decoding: helpers cost per layer, not per token.
-  const reading = promptPace(left() < shortPrompt ? threads.decode : threads.prompt, onePromptMs, batchSize, isFixed);
+  const reading = promptPace(promptThreads(engine, left(), mayVary), onePromptMs, batchSize, isFixed);
   llama.maxThreads = reading.threads;
   while (left() > (leavesOne ? 1 : reading.size(left()))) {
     const batch = tokens.slice(next, Math.min(next + reading.size(left()), tokens.length - 1));

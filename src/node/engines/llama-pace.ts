@@ -8,47 +8,61 @@ const patience = 1.3;
 /** Steps with one thread before more are tried again; on a busy machine a try costs as much as ten of them. */
 const pauseSteps = 96;
 
+export interface ThreadPace {
+  /** of the next step */
+  readonly threads: number;
+  /** How long a step took with them. */
+  told(stepMs: number): void;
+}
+
 /**
- * @param threads measured as the best for decoding
+ * @param most threads that were measured as the best for decoding
  * @param oneMs milliseconds of a step with one thread, when it was measured; absent: threads stay
  * @param limit steps may take this many times as long as those of one thread
- * @returns told how long each step took, the threads of the next one: `threads`, or 1 for a while
+ * @returns `most` threads, or 1 for a while
  */
-export function threadPace(threads: number, oneMs: number | undefined, limit: number = patience): (stepMs: number) => number {
-  if (threads === 1 || oneMs === undefined) return () => threads;
-  let usualMs = oneMs;
+export function threadPace(most: number, oneMs: number | undefined, limit: number = patience): ThreadPace {
+  let usualMs = oneMs ?? 0;
   let steps = 0;
   let sum = 0;
+  /** steps with one thread that are left */
   let alone = 0;
   /** what a step took when it was late */
   let lateMs = 0;
-  return (stepMs) => {
-    steps += 1;
-    sum += stepMs;
-    const mean = sum / steps;
-    if (alone > 0) {
-      alone -= 1;
-      // One thread is no quicker: the steps are long because the context is.
-      if (steps === windowSteps && mean > lateMs) {
-        usualMs = mean;
-        alone = 0;
+  return {
+    get threads() {
+      return alone > 0 ? 1 : most;
+    },
+    told(stepMs) {
+      if (most === 1 || oneMs === undefined) return;
+      steps += 1;
+      sum += stepMs;
+      const mean = sum / steps;
+      if (alone > 0) {
+        alone -= 1;
+        // One thread is no quicker: the steps are long because the context is.
+        if (steps === windowSteps && mean > lateMs) {
+          usualMs = mean;
+          alone = 0;
+        }
+        if (alone === 0) [steps, sum] = [0, 0];
+        return;
       }
-      if (alone > 0) return 1;
-      [steps, sum] = [0, 0];
-      return threads;
-    }
-    // One step alone may use up the time of a window: threads that wait for each other on a busy machine take seconds.
-    const isLate = sum > windowSteps * limit * usualMs;
-    if (isLate || steps === windowSteps) [steps, sum] = [0, 0];
-    if (!isLate) return threads;
-    lateMs = mean;
-    alone = pauseSteps;
-    return 1;
+      // One step alone may use up the time of a window: threads that wait for each other on a busy machine take seconds.
+      const isLate = sum > windowSteps * limit * usualMs;
+      if (isLate || steps === windowSteps) {
+        [steps, sum] = [0, 0];
+        if (mean < oneMs) usualMs = oneMs;
+      }
+      if (!isLate) return;
+      lateMs = mean;
+      alone = pauseSteps;
+    },
   };
 }
 
 /** Tokens of a prompt that tell whether its threads pay, before the rest is read with them. */
-const triedTokens = 64;
+export const triedTokens = 64;
 
 /**
  * How a prompt is read in batches.

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { ollamaAddress, variableOf } from "../../../src/core/config/environment.ts";
+import { ollamaAddress } from "../../../src/core/config/environment.ts";
 import type { ConfigKey, ConfigValue } from "../../../src/core/config/key.ts";
 import { isProviderType, keysByPath, keysOfType } from "../../../src/core/config/keys.ts";
 import { type ConfigSource, resolveSource } from "../../../src/core/config/resolve.ts";
+import { variableOf } from "../../../src/core/config/switch-on.ts";
 
 const defaults: ConfigSource = { kind: "defaults" };
 const withEnv = (env: Record<string, string>, source: ConfigSource = defaults) => resolveSource(source, { env });

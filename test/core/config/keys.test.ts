@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { builtinProfiles, providerTypes } from "../../../src/core/config/compiled.generated.ts";
-import { variableOf } from "../../../src/core/config/environment.ts";
 import type { ConfigKey } from "../../../src/core/config/key.ts";
 import { isProviderType, isSecret, keysByPath, keysOfType, sectionNames } from "../../../src/core/config/keys.ts";
+import { variableOf } from "../../../src/core/config/switch-on.ts";
 import { parameterRules } from "../../../src/core/text/parameters.ts";
 import { root } from "../../support.ts";
 

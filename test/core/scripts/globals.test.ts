@@ -414,7 +414,10 @@ describe("RAG", () => {
     expect(await failure(call("RAG.search", "x"))).toMatchObject({
       code: "rag-disabled",
       where: "rag.enabled",
-      actions: [{ kind: "use-profile", profile: "rag-dev" }],
+      actions: [
+        { kind: "use-profile", profile: "rag-dev" },
+        { kind: "set-variable", name: "LLMSPELL_RAG_ENABLED", value: "true" },
+      ],
     });
     const locked = await runOf({ rag: { enabled: true } });
     expect((await failure(locked.call("RAG.ingest", { file: "a.txt" }))).code).toBe("script-denied");

@@ -147,7 +147,10 @@ describe("sessions", () => {
       expect(await failure(call)).toMatchObject({
         code: "session-disabled",
         where: "runtime.sessions.enabled",
-        actions: [{ kind: "use-profile", profile: "sessions" }],
+        actions: [
+          { kind: "use-profile", profile: "sessions" },
+          { kind: "set-variable", name: "LLMSPELL_RUNTIME_SESSIONS_ENABLED", value: "true" },
+        ],
       });
     const { open, folders } = shared();
     await open({ storage_backend: "memory" }).create();

@@ -76,7 +76,10 @@ describe("State", () => {
       expect(error).toMatchObject({
         code: "state-disabled",
         where: "runtime.state_persistence.enabled",
-        actions: [{ kind: "use-profile", profile: "state" }],
+        actions: [
+          { kind: "use-profile", profile: "state" },
+          { kind: "set-variable", name: "LLMSPELL_RUNTIME_STATE_PERSISTENCE_ENABLED", value: "true" },
+        ],
       });
     }
     await state.close();

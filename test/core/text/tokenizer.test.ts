@@ -148,6 +148,15 @@ describe("tokenizers", () => {
     expect([encode.length, decode.length]).toEqual([9, 9]);
   });
 
+  it("take no text that the library's stack has no room for", async () => {
+    const tokenizer = await openTokenizer({ model: file(`${bundled}/tokenizer.json`) }, { embeddingRows: 4096 });
+    const error = await Promise.resolve()
+      .then(() => tokenizer.encode("hello world ".repeat(100_000)))
+      .catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ code: "run-context", message: expect.stringContaining("1200000 characters") });
+    expect(tokenizer.encode("hello").length).toBeGreaterThan(0);
+  });
+
   it("stream what they decode, whatever the ids", async () => {
     const tokenizer = await openTokenizer({ model: file(`${bundled}/tokenizer.json`), config }, { embeddingRows: 4000 });
     const tidy = await openTokenizer(

@@ -1,6 +1,6 @@
 /** A model and its tools by turns, with tools that do what they should not. */
 import { describe, expect, it } from "vitest";
-import { abortedError } from "../../../src/core/errors.ts";
+import { abortedError, contextError } from "../../../src/core/errors.ts";
 import type { ChatMessage, GenerateResult, RunnableTool, ToolCall } from "../../../src/core/spec/generate.ts";
 import { runWithTools, type ToolLimits, toolLimits } from "../../../src/core/tools/loop.ts";
 
@@ -187,4 +187,41 @@ it("a tool whose time is over hears of it; one that itself says aborted is an an
   expect(heard?.aborted).toBe(true);
   const { steps } = await run([answer("", [call("t")]), answer("")], [tool(() => Promise.reject(abortedError()))]);
   expect(steps[0]).toMatchObject({ isError: true });
+});
+
+describe("a context that has no room for what tools said", () => {
+  /** Refuses what has more characters. */
+  const within = (most: number, answers: readonly GenerateResult[]) => {
+    let turn = 0;
+    return runWithTools([{ role: "user", content: "Hi" }], {
+      tools: [tool(() => "x".repeat(20_000)), tool(() => "y".repeat(900), { name: "short" })],
+      limits: toolLimits,
+      now: () => 0,
+      async ask(messages) {
+        const length = messages.reduce((sum, { content }) => sum + content.length, 0);
+        if (length > most) throw contextError(length, most);
+        const next = answers[turn++];
+        if (next === undefined) throw new Error("no answer");
+        return next;
+      },
+    });
+  };
+  const calls = [answer("", [call("short"), call("t")]), answer("Done.")];
+
+  it("has the longest cut until there is", async () => {
+    const { result, steps, said } = await within(4000, calls);
+    expect(result.text).toBe("Done.");
+    const [short = "", long = ""] = results(steps);
+    expect(short).toBe("y".repeat(900));
+    expect(long).toMatch(/^x+\n… cut here, \d+ characters more$/);
+    const kept = long.indexOf("\n");
+    expect(long).toContain(`cut here, ${20_000 - kept} characters more`);
+    expect(kept).toBeGreaterThan(1500);
+    expect(said.filter(({ role }) => role === "tool").map(({ content }) => content)).toEqual([short, long]);
+  });
+
+  it("is told where short ones have none either", async () => {
+    await expect(within(300, calls)).rejects.toMatchObject({ code: "run-context" });
+    await expect(within(1, calls)).rejects.toMatchObject({ code: "run-context", details: { promptTokens: 2 } });
+  });
 });

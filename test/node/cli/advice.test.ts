@@ -44,7 +44,10 @@ const words: { readonly [K in Action["kind"]]: readonly (readonly [Omit<Extract<
     [{ name: "raw", value: true }, "llmspell -c my.toml generate Why --raw"],
     [{ name: "contextSize", value: 8192 }, "llmspell -c my.toml generate Why --context-size 8192"],
   ],
-  "set-variable": [[{ name: "HF_TOKEN" }, "export HF_TOKEN=…"]],
+  "set-variable": [
+    [{ name: "HF_TOKEN" }, "export HF_TOKEN=…"],
+    [{ name: "LLMSPELL_RAG_ENABLED", value: "true" }, "export LLMSPELL_RAG_ENABLED=true"],
+  ],
   "unset-variables": [[{ names: ["A", "B"] }, "unset A B"]],
   "start-server": [[{ server: "ollama" }, "ollama serve"]],
   shell: [[{ line: "npm install x" }, "npm install x"]],

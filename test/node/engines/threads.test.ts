@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
-import { promptPace, threadPace } from "../../../src/node/engines/llama-pace.ts";
+import { promptPace, type ThreadPace, threadPace } from "../../../src/node/engines/llama-pace.ts";
 import { watchOthers } from "../../../src/node/engines/machine-load.ts";
 import {
   chooseOnnxThreads,
@@ -233,28 +233,39 @@ describe("a prompt", () => {
 });
 
 describe("an answer", () => {
+  /** Threads after each step that took so long. */
+  const threadsAfter = (pace: ThreadPace, ...steps: readonly number[]): string => {
+    const threads = steps.map((ms) => {
+      pace.told(ms);
+      return pace.threads;
+    });
+    return threads.join("");
+  };
+  const times = (count: number, ms: number): number[] => Array<number>(count).fill(ms);
+
   it("goes on with one thread for a while where more stopped paying, at once after a step that took as long as many", () => {
-    const even = threadPace(2, 20);
-    expect(Array.from({ length: 40 }, (_, step) => even(step % 8 === 7 ? 60 : 13))).toEqual(Array(40).fill(2));
+    const even = Array.from({ length: 40 }, (_, step) => (step % 8 === 7 ? 60 : 13));
+    expect(threadsAfter(threadPace(2, 20), ...even)).toBe("2".repeat(40));
     const busy = threadPace(2, 20);
-    expect(Array.from({ length: 12 }, () => busy(40))).toEqual([2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1]);
-    // seven of its 96 steps are over
-    expect(Array.from({ length: 91 }, () => busy(13)).join("")).toBe(`${"1".repeat(89)}22`);
-    expect(threadPace(2, 20)(700)).toBe(1);
-    expect(threadPace(2, undefined)(700)).toBe(2);
+    expect(threadsAfter(busy, ...times(12, 40))).toBe("222221111111");
+    // six of its 96 steps are over
+    expect(threadsAfter(busy, ...times(91, 13))).toBe(`${"1".repeat(89)}22`);
+    expect(threadsAfter(threadPace(2, 20), 700)).toBe("1");
+    expect(threadsAfter(threadPace(2, undefined), 700)).toBe("2");
     // six times as long is late enough only where a step takes that
-    const patient = threadPace(2, 20, 6);
-    expect(Array.from({ length: 40 }, () => patient(100))).toEqual(Array(40).fill(2));
-    expect(threadPace(2, 20, 6)(1000)).toBe(1);
-    expect(threadPace(1, 20)(1)).toBe(1);
+    expect(threadsAfter(threadPace(2, 20, 6), ...times(40, 100))).toBe("2".repeat(40));
+    expect(threadsAfter(threadPace(2, 20, 6), 1000)).toBe("1");
+    expect(threadsAfter(threadPace(1, 20), 1)).toBe("1");
   });
 
-  it("are taken up again where one is no quicker: the context is long", () => {
+  it("takes more threads up again where one is no quicker, because the context is long", () => {
     const long = threadPace(2, 20);
-    expect(Array.from({ length: 7 }, () => long(32))).toEqual([2, 2, 2, 2, 2, 2, 1]);
-    // eight steps of one thread
-    expect(Array.from({ length: 8 }, () => long(50))).toEqual([1, 1, 1, 1, 1, 1, 1, 2]);
-    expect(Array.from({ length: 40 }, () => long(32))).toEqual(Array(40).fill(2));
+    // late after seven; then eight steps of one thread
+    expect(threadsAfter(long, ...times(7, 32), ...times(8, 50), ...times(40, 32))).toBe(
+      `${"2".repeat(6)}1${"1".repeat(7)}2${"2".repeat(40)}`,
+    );
+    // in a short one again
+    expect(threadsAfter(long, ...times(8, 13), ...times(6, 40))).toBe(`${"2".repeat(8)}222221`);
   });
 });
 

@@ -1,4 +1,5 @@
 /** `RAG`: documents that are searched by words and meaning. */
+import { switchOn } from "../../config/switch-on.ts";
 import { SpellError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Rag, RagDocument, RagHit } from "../../rag/types.ts";
@@ -71,7 +72,7 @@ export function ragGlobal(run: ScriptRun): RagGlobal {
     if (!run.config.config.rag.enabled)
       throw new SpellError("rag-disabled", "RAG is switched off: rag.enabled is false", {
         where: "rag.enabled",
-        actions: [{ kind: "use-profile", profile: "rag-dev" }],
+        actions: switchOn("rag.enabled", "rag-dev"),
       });
     const rag = await run.spell.rag();
     used.add(rag);
