@@ -1,7 +1,7 @@
 /** The page: one model at a time, loaded on demand; its answers are shown as text. */
 import { browserPlatform, createSpell, type LanguageModel, type LogEntry, listStored, SpellError } from "../src/browser/index.ts";
 import { type PageActions, stepsOfActions, uniqueSteps } from "./actions.ts";
-import { addToLog, clearLog, type Layout, removeLast, showMemory, showTurn, startAnswer } from "./answer.ts";
+import { addToLog, clearLog, focusAgain, focusLog, isInLog, type Layout, removeLast, showMemory, showTurn, startAnswer } from "./answer.ts";
 import { showCatalogue } from "./catalogue.ts";
 import { addTurn, conversationWith, download, forget, messagesSoFar, restore, save, type Turn, takeBack } from "./conversation.ts";
 import { nameOfDevice, showBrowser, showReport } from "./devices.ts";
@@ -11,7 +11,16 @@ import { formatBytes } from "./format.ts";
 import { buildHubSearch } from "./hub-search.ts";
 import { buildLookUp } from "./look-up.ts";
 import { startOffline } from "./offline.ts";
-import { buildParameters, chooseDevice, chosenDevice, chosenOptions, fitParameters, withPrefix } from "./parameters.ts";
+import {
+  buildParameters,
+  chooseDevice,
+  chosenDevice,
+  chosenOptions,
+  fieldOfError,
+  fitParameters,
+  withPrefix,
+  wrongField,
+} from "./parameters.ts";
 import { hideProblem, isAbort, type NextStep, type ProblemOptions, showProblem } from "./problem.ts";
 import { startProgress } from "./progress.ts";
 import { showPullProblem } from "./pull-problem.ts";
@@ -160,7 +169,7 @@ async function load(place?: ProblemOptions): Promise<LanguageModel | undefined> 
     return loaded;
   } catch (error) {
     if (wanted.key.startsWith("files:") && isOfFiles(error)) refused.add(wanted.key);
-    if (!isAbort(error)) showProblem(error, stepsFor(error), place);
+    if (!isAbort(error) && !signal.aborted) showProblem(error, stepsFor(error), place);
     void showBrowser(() => model === undefined);
     return undefined;
   } finally {
@@ -385,11 +394,31 @@ const lastTurn = { edit: editLast, again: () => void answerAgain() };
 /** Where the eye is while an answer is awaited. */
 const atAnswer: ProblemOptions = { after: find("talk", HTMLElement) };
 
-async function answer(asked: string): Promise<void> {
-  if (asked.trim() === "" || underWay !== undefined) return;
+const endedEarly = "The answer ended early.";
+/** Whether an answer is being written. */
+let isWriting = false;
+
+function showParameter(field: HTMLInputElement): void {
+  showSettings(true);
+  find("parameters-part", HTMLDetailsElement).open = true;
+  field.focus();
+}
+
+/** Shows the first parameter with a wrong value, if there is one. */
+function parametersFit(): boolean {
+  const wrong = wrongField();
+  if (wrong !== undefined) showParameter(wrong);
+  return wrong === undefined;
+}
+
+/** @returns whether an answer began */
+async function answer(asked: string): Promise<boolean> {
+  if (asked.trim() === "" || underWay !== undefined) return false;
   hideProblem();
+  if (!parametersFit()) return false;
   const ready = await load(atAnswer);
-  if (ready === undefined) return;
+  // the model brings parameters of its own
+  if (ready === undefined || !parametersFit()) return false;
   if (conversationWith(choice.key)) clearConversation();
   const turn: Turn = { layout: layoutOf(ready), model: ready.id, asked, said: "", notes: [] };
   const input =
@@ -404,6 +433,9 @@ async function answer(asked: string): Promise<void> {
   const signal = begin();
   const notes: string[] = [];
   let why: string | undefined;
+  let failure: unknown;
+  let began = true;
+  isWriting = true;
   try {
     for await (const part of ready.stream(input, { ...chosenOptions(ready), signal })) {
       if (part.type === "stream-start") showReport(part.device, notes);
@@ -413,17 +445,29 @@ async function answer(asked: string): Promise<void> {
       } else view.push(part);
     }
   } catch (error) {
-    why = isAbort(error) ? "Stopped." : "The answer ended early.";
-    if (!isAbort(error)) {
-      showProblem(error, stepsFor(error), atAnswer);
-      if (turn.said === "" && prompt.value === "") prompt.value = asked;
-    }
+    const isStopped = isAbort(error) || signal.aborted; // another model or device was chosen
+    why = isStopped ? "Stopped." : endedEarly;
+    if (!isStopped) failure = error;
   } finally {
+    isWriting = false;
     view.end(why);
+    began = failure === undefined || turn.said !== "";
+    if (!began) withdraw(asked);
     save(); // a partial answer too, also after a stop
     end(signal);
   }
+  const field = fieldOfError(failure);
+  if (field !== undefined) showParameter(field);
+  else if (failure !== undefined) showProblem(failure, stepsFor(failure), atAnswer);
   void measureMemory();
+  return began;
+}
+
+/** Takes the last turn back, to which no answer began. */
+function withdraw(asked: string): void {
+  takeBack();
+  if (!removeLast()) clearConversation();
+  if (prompt.value === "") prompt.value = asked;
 }
 
 /** Puts the last question back into the prompt, in place of its answer. */
@@ -439,11 +483,18 @@ function editLast(): void {
 
 /** The last question once more, in place of its answer. */
 async function answerAgain(): Promise<void> {
-  if (underWay !== undefined || (await load(atAnswer)) === undefined) return;
+  if (underWay !== undefined || !parametersFit() || (await load(atAnswer)) === undefined || !parametersFit()) return;
   const last = takeBack();
   if (last === undefined) return;
+  const hadFocus = isInLog(document.activeElement);
   removeLast();
-  await answer(last.asked);
+  if (hadFocus) focusLog();
+  if (!(await answer(last.asked))) {
+    addTurn(last);
+    showTurn(last, lastTurn);
+    save();
+  }
+  focusAgain();
 }
 
 function clearConversation(): void {
@@ -501,7 +552,7 @@ prompt.addEventListener("keydown", (event) => {
   event.preventDefault();
   void answer(prompt.value);
 });
-addEventListener("pagehide", save);
+addEventListener("pagehide", () => save(isWriting ? endedEarly : undefined));
 addEventListener("keydown", (event) => {
   // in the editor of scripts it lets the next Tab leave
   if (event.key === "Escape" && shownView() === "prompt") underWay?.abort();
