@@ -5,7 +5,7 @@ import { addToLog, clearLog, focusAgain, focusLog, isInLog, type Layout, removeL
 import { showCatalogue } from "./catalogue.ts";
 import { addTurn, conversationWith, download, forget, messagesSoFar, restore, save, type Turn, takeBack } from "./conversation.ts";
 import { nameOfDevice, showBrowser, showReport } from "./devices.ts";
-import { button, find, make } from "./elements.ts";
+import { button, complain, find, make } from "./elements.ts";
 import { buildExamples } from "./examples.ts";
 import { formatBytes } from "./format.ts";
 import { buildHubSearch } from "./hub-search.ts";
@@ -27,7 +27,16 @@ import { showPullProblem } from "./pull-problem.ts";
 import { createPulls } from "./pulls.ts";
 import type { ScriptView } from "./script/script-view.ts";
 import type { SearchView } from "./search/search-view.ts";
-import { bundledChoices, choiceOfFiles, fetchFile, filesOfDrop, filesOfModel, type ModelChoice } from "./sources.ts";
+import {
+  bundledChoices,
+  choicesOfFiles,
+  fetchFile,
+  filesOfDrop,
+  filesOfModel,
+  type GivenFiles,
+  type ModelChoice,
+  parseAddress,
+} from "./sources.ts";
 import { keepFiles, type StoredModel, showStored } from "./stored.ts";
 import { buildTabs, shownView } from "./tabs.ts";
 import { askForToken, buildToken, hubToken } from "./token.ts";
@@ -178,8 +187,14 @@ async function load(place?: ProblemOptions): Promise<LanguageModel | undefined> 
   }
 }
 
+/** A model of files has the name of its folder, where the browser tells it. */
+function nameOf({ id }: LanguageModel): string {
+  return choice.key.startsWith("files:") ? choice.label : id;
+}
+
 function showModel(loaded: LanguageModel): void {
-  const { id, architecture, contextLength, device, hasChatTemplate, isSeq2Seq } = loaded;
+  const { architecture, contextLength, device, hasChatTemplate, isSeq2Seq } = loaded;
+  const id = nameOf(loaded);
   const does = isSeq2Seq ? "rewrites a text" : hasChatTemplate ? "answers in a conversation" : "continues a text";
   facts.replaceChildren(
     ...[id, architecture, does, `${contextLength?.toLocaleString("en-US")} tokens`, nameOfDevice(device?.chosen ?? "server")].map((text) =>
@@ -188,7 +203,7 @@ function showModel(loaded: LanguageModel): void {
   );
   if (choice.key.startsWith("files:")) facts.append(button("Keep in this browser", () => void keep()));
   showReport(device, []);
-  fitParameters(loaded);
+  fitParameters({ id, hasChatTemplate, isSeq2Seq });
   showExamples(choice.key, layoutOf(loaded));
   void measureMemory();
 }
@@ -227,22 +242,25 @@ function backToBundled(): void {
   if (first !== undefined) void choose(first);
 }
 
-function take(files: readonly File[]): void {
-  if (files.length === 0) return;
-  const added = choiceOfFiles(files);
+function take(given: GivenFiles): void {
+  if (given.files.length === 0) return;
+  const added = choicesOfFiles(given);
+  const [first] = added;
+  if (first === undefined) return;
   showGetModels(false);
-  addChoice(added, "Your files");
-  void choose(added);
+  for (const one of added) addChoice(one, "Your files");
+  void choose(first).then(() => {
+    if (added.length > 1 && choice === first) addToLog(`${added.length} models were given. The others are in the list of models.`);
+  });
 }
 
-async function fetchModel(text: string): Promise<void> {
-  hideProblem();
+async function fetchModel(url: URL): Promise<void> {
   const signal = begin();
   const progress = startProgress("Fetching");
   try {
-    const file = await fetchFile(text, progress.bytes, signal);
+    const file = await fetchFile(url, progress.bytes, signal);
     end(signal);
-    take([file]);
+    take({ files: [file] });
   } catch (error) {
     if (!isAbort(error)) showProblem(error, [{ label: "Change the address", run: changeAddress }]);
   } finally {
@@ -420,7 +438,7 @@ async function answer(asked: string): Promise<boolean> {
   // the model brings parameters of its own
   if (ready === undefined || !parametersFit()) return false;
   if (conversationWith(choice.key)) clearConversation();
-  const turn: Turn = { layout: layoutOf(ready), model: ready.id, asked, said: "", notes: [] };
+  const turn: Turn = { layout: layoutOf(ready), model: nameOf(ready), asked, said: "", notes: [] };
   const input =
     turn.layout === "chat"
       ? [...messagesSoFar(), { role: "user" as const, content: asked }]
@@ -578,7 +596,10 @@ for (const input of [fileInput, folderInput]) {
 }
 addressForm.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (address.value.trim() !== "") void fetchModel(address.value.trim());
+  hideProblem();
+  const url = parseAddress(address.value.trim());
+  if (url === undefined) complain(address, "Expected an address that begins with https://");
+  else void fetchModel(url);
 });
 
 let dragged = 0;
@@ -660,10 +681,11 @@ function openSearch(): Promise<SearchView> {
   return opening;
 }
 
-function takeDropped(files: readonly File[]): void {
+function takeDropped(given: GivenFiles): void {
+  const { files } = given;
   const [file] = files;
   if (shownView() === "search") {
-    void openSearch().then((view) => view.take(files));
+    void openSearch().then((view) => view.take(given));
     return;
   }
   if (file !== undefined && files.length === 1 && /\.(lua|m?js)$/i.test(file.name)) {
@@ -672,7 +694,7 @@ function takeDropped(files: readonly File[]): void {
     return;
   }
   showView("prompt");
-  take(files);
+  take(given);
 }
 
 const showView = buildTabs((view) => {

@@ -44,7 +44,8 @@ describe("a full run", () => {
   it("runs a T5 folder and a GGUF file from the disk, keeps one, and has it after a reload until it is deleted", async () => {
     await visit(browser(), {}, async ({ page }) => {
       await page.locator("#folder-input").setInputFiles(tinyT5);
-      await ready(page, "model.safetensors");
+      await ready(page, "tiny-t5-en-fr");
+      expect(await model(page).locator(":checked").textContent()).toBe("tiny-t5-en-fr");
       await set(page, "Task", "translate English to French: ");
       expect(await ask(page, "Hello world")).toBe("Bonjour le monde");
 

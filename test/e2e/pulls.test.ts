@@ -276,7 +276,7 @@ describe("models to get", () => {
         lookUp(page, name).then(() => expect.poll(() => alert(page).textContent()).toMatch(wanted));
       await told("owner/nothing", /owner\/nothing.*repository.*Check owner and name.*net-auth.*Change the name/s);
       await told("owner/gated", /gated.*Accept the terms on its page.*net-gated.*Open its page.*Enter a token/s);
-      await told("a b c", /"a b c".*OWNER\/REPO.*spec-syntax/s);
+      await told("a:b:c", /"a:b:c".*OWNER\/REPO.*spec-syntax/s);
       await told("qwen2.5-0.5", /did you mean qwen2\.5-0\.5b.*model-unknown/s);
       expect(await alert(page).getByRole("button").allTextContents()).toEqual([
         "Change the name",
