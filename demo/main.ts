@@ -72,8 +72,8 @@ const repository = find("repository", HTMLInputElement);
 const drop = find("drop", HTMLDivElement);
 
 const choices = new Map<string, ModelChoice>();
-/** Keys of chosen files that are no model: they leave the list with the next choice. */
-const refused = new Set<string>();
+/** Keys that leave the list with the next choice: of chosen files that are no model, and of a model that another tab deleted. */
+const leaving = new Set<string>();
 let choice: ModelChoice;
 let model: LanguageModel | undefined;
 /** Aborts the current load or answer. */
@@ -136,7 +136,7 @@ async function choose(next: ModelChoice): Promise<void> {
   showSettings(false);
   const left = choice;
   choice = next;
-  if (refused.delete(left.key) && left.key !== next.key) removeChoice(left.key);
+  if (leaving.delete(left.key) && left.key !== next.key) removeChoice(left.key);
   picker.value = next.key;
   await unload();
   if (conversationWith(next.key)) clearConversation();
@@ -177,7 +177,7 @@ async function load(place?: ProblemOptions): Promise<LanguageModel | undefined> 
     showModel(loaded);
     return loaded;
   } catch (error) {
-    if (wanted.key.startsWith("files:") && isOfFiles(error)) refused.add(wanted.key);
+    if (wanted.key.startsWith("files:") && isOfFiles(error)) leaving.add(wanted.key);
     if (!isAbort(error) && !signal.aborted) showProblem(error, stepsFor(error), place);
     void showBrowser(() => model === undefined);
     return undefined;
@@ -276,6 +276,8 @@ function changeAddress(): void {
 
 // --- Stored models, and pulls ---
 
+/** The page in other tabs. */
+const tabs = new BroadcastChannel("llmspell");
 /** Models of the store, as of the last look. */
 let models: readonly StoredModel[] = [];
 const storedGroup = "Stored models";
@@ -286,7 +288,7 @@ const pulls = createPulls({
   store,
   models: library,
   onStart: hideProblem,
-  onChange: refreshModels,
+  onChange: storeChanged,
   open: openByName,
   onProblem: (error, id) => showPullProblem(error, id, { ...pullActions, place: find("pulls", HTMLElement), again: () => pulls.start(id) }),
 });
@@ -351,7 +353,7 @@ async function keep(): Promise<void> {
   try {
     await keepFiles(spell, label, source, (done) => progress.bytes(done, bytes), signal);
     facts.querySelector("button")?.remove();
-    await refreshModels();
+    await storeChanged();
   } catch (error) {
     if (!isAbort(error)) showProblem(error);
   } finally {
@@ -360,13 +362,25 @@ async function keep(): Promise<void> {
   }
 }
 
+/** Tells other tabs too that the store is another. */
+async function storeChanged(): Promise<void> {
+  tabs.postMessage("store");
+  await refreshModels();
+}
+
 /** Updates the panel, the list of models and the catalogue from the store, damaged models included. */
 async function refreshModels(): Promise<void> {
   try {
     const listed = await listStored(store);
     models = listed.models.map(({ manifest: { id, files } }) => ({ id, bytes: files.reduce((sum, { size }) => sum + size, 0) }));
     const keys = new Set(models.map(({ id }) => keyOf(id)));
-    for (const key of choices.keys()) if (key.startsWith(keyOf("")) && !keys.has(key)) removeChoice(key);
+    for (const key of choices.keys()) {
+      if (!key.startsWith(keyOf(""))) continue;
+      if (keys.has(key)) leaving.delete(key);
+      // a loaded model still answers
+      else if (key === choice.key) leaving.add(key);
+      else removeChoice(key);
+    }
     for (const { id, bytes } of models) addChoice({ key: keyOf(id), label: id, source: id, bytes }, storedGroup);
     await showStored(store, models, listed.damaged, { open: ({ id }) => openByName(id), remove: (model) => void remove(model) });
     void scripts?.then((view) => view.refresh());
@@ -398,7 +412,7 @@ async function remove({ id }: StoredModel): Promise<void> {
   } catch (error) {
     showProblem(error);
   }
-  await refreshModels();
+  await storeChanged();
 }
 
 // --- Answers ---
@@ -645,7 +659,7 @@ function openScripts(): Promise<ScriptView> {
             run();
           },
         })),
-      onEnd: () => void refreshModels(),
+      onEnd: () => void storeChanged(),
       getModels: () => {
         showView("prompt");
         showGetModels(true);
@@ -707,11 +721,16 @@ side.addEventListener("beforetoggle", ({ newState }) => {
 });
 matchMedia("(min-width: 561px)").addEventListener("change", () => side.hidePopover());
 
-// Another tab started, ended or paused a pull.
-addEventListener("storage", () => {
-  void pulls.refresh();
-  void refreshModels();
-});
+// Another tab started, ended or paused a pull, or the models of the store changed there.
+for (const [from, event] of [
+  [globalThis, "storage"],
+  [tabs, "message"],
+] as const) {
+  from.addEventListener(event, () => {
+    void pulls.refresh();
+    void refreshModels();
+  });
+}
 
 for (const bundled of bundledChoices()) addChoice(bundled, "Bundled");
 const [firstChoice] = choices.values();
