@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
 import { hubCommands } from "./test/browser/hub-commands.ts";
 import { serviceCommands } from "./test/browser/service-commands.ts";
 import { tabCommands } from "./test/browser/tab-commands.ts";
+import { missingFiles } from "./tools/missing-files.mjs";
 import { serviceWorker } from "./tools/service-worker.mjs";
 
 /** Threads in a page need it to be isolated from other origins. */
@@ -64,7 +65,7 @@ export default defineConfig({
   base: "./", // it may lie in any folder of any host
   server: { headers: isolated },
   worker: { format: "es" }, // the default, iife, cannot split code
-  plugins: [serviceWorker()],
+  plugins: [missingFiles(), serviceWorker()],
   build: {
     outDir: "dist",
     emptyOutDir: true,

@@ -36,6 +36,18 @@ export function removeLast(): boolean {
   return log.childElementCount > 0;
 }
 
+export const isInLog = (element: Element | null): boolean => log.contains(element);
+
+/** Keeps the keyboard here while the button that it was on is gone. */
+export function focusLog(): void {
+  log.focus({ preventScroll: true });
+}
+
+/** Gives the keyboard back to Regenerate, unless it went elsewhere. */
+export function focusAgain(): void {
+  if (document.activeElement === log) log.querySelector<HTMLButtonElement>(".turn:last-child .tools button:last-child")?.focus();
+}
+
 /** What is offered below the last answer. */
 export interface LastTurn {
   readonly edit: () => void;
@@ -52,7 +64,6 @@ export function showTurn(turn: Turn, last: LastTurn): void {
 
 /** @param turn gets the text and the notes while they come */
 export function startAnswer(turn: Turn, last: LastTurn): AnswerView {
-  log.querySelector(".welcome, .remark")?.remove();
   const { entry, said, show } = layOut(turn);
   said.classList.add("writing");
   const note = (text: string): void => {
@@ -123,6 +134,7 @@ interface Entry {
 
 function layOut(turn: Turn): Entry {
   const { layout, model, asked } = turn;
+  log.querySelector(".welcome, .remark")?.remove();
   const entry = make("article", { class: `turn ${layout}` });
   const who = make("p", { class: "who", text: model });
   const question = make("p", { class: "asked" }, make("span", { class: "who", text: "You" }), make("span", { text: asked }));

@@ -68,10 +68,12 @@ export function download({ system = "", ...parameters }: GenerateOptions): void 
   give("conversation.json", new Blob([`${JSON.stringify(content, undefined, 2)}\n`], { type: "application/json" }));
 }
 
-export function save(): void {
-  if (turns.length === 0) return;
+/** @param why the last answer is not whole; undefined if it is */
+export function save(why?: string): void {
+  const last = turns.at(-1);
+  if (last === undefined) return;
   try {
-    let kept = turns;
+    let kept = why === undefined ? turns : [...turns.slice(0, -1), { ...last, notes: [...last.notes, why] }];
     while (kept.length > 1 && JSON.stringify(kept).length > maxLength) kept = kept.slice(1);
     sessionStorage.setItem(place, JSON.stringify({ owner, turns: kept }));
   } catch {

@@ -38,6 +38,13 @@ export function named(control: HTMLButtonElement, name: string): HTMLButtonEleme
   return control;
 }
 
+/** Says at a field what is expected of it, until something else is typed. */
+export function complain(field: HTMLInputElement, text: string): void {
+  field.setCustomValidity(text);
+  field.reportValidity();
+  field.addEventListener("input", () => field.setCustomValidity(""), { once: true });
+}
+
 /** Saves a file where the browser puts downloads. */
 export function give(name: string, content: Blob): void {
   const href = URL.createObjectURL(content);

@@ -9,7 +9,7 @@ import {
   type StoreSpace,
 } from "../src/browser/index.ts";
 import { nameOfDevice } from "./devices.ts";
-import { button, find, make, named } from "./elements.ts";
+import { button, complain, find, make, named } from "./elements.ts";
 import { formatBytes, plural } from "./format.ts";
 import { isAbort } from "./problem.ts";
 
@@ -125,14 +125,25 @@ export function buildLookUp({ models, space, pull, onStart, onProblem }: LookUpO
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = box.value.trim();
-    if (text === "") return;
+    onStart();
     clearFound();
+    if (text === "" || isNoName(text)) {
+      asking?.abort();
+      complain(box, "Expected a name such as qwen, or OWNER/REPO, without spaces.");
+      return;
+    }
     void lookUp(specOf(text));
   });
   return (spec) => {
     box.value = spec;
+    box.setCustomValidity("");
     void lookUp(spec);
   };
+}
+
+/** Only addresses, and files of a repository, have spaces. */
+function isNoName(text: string): boolean {
+  return /\s/.test(text) && !/^(https?:\/\/|hf:.*\.gguf$)/i.test(text);
 }
 
 /** `owner/repo` means a Hugging Face repository; every other form of a model's name stays as it is. */

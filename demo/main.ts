@@ -1,24 +1,42 @@
 /** The page: one model at a time, loaded on demand; its answers are shown as text. */
 import { browserPlatform, createSpell, type LanguageModel, type LogEntry, listStored, SpellError } from "../src/browser/index.ts";
 import { type PageActions, stepsOfActions, uniqueSteps } from "./actions.ts";
-import { addToLog, clearLog, type Layout, removeLast, showMemory, showTurn, startAnswer } from "./answer.ts";
+import { addToLog, clearLog, focusAgain, focusLog, isInLog, type Layout, removeLast, showMemory, showTurn, startAnswer } from "./answer.ts";
 import { showCatalogue } from "./catalogue.ts";
 import { addTurn, conversationWith, download, forget, messagesSoFar, restore, save, type Turn, takeBack } from "./conversation.ts";
 import { nameOfDevice, showBrowser, showReport } from "./devices.ts";
-import { button, find, make } from "./elements.ts";
+import { button, complain, find, make } from "./elements.ts";
 import { buildExamples } from "./examples.ts";
 import { formatBytes } from "./format.ts";
 import { buildHubSearch } from "./hub-search.ts";
 import { buildLookUp } from "./look-up.ts";
 import { startOffline } from "./offline.ts";
-import { buildParameters, chooseDevice, chosenDevice, chosenOptions, fitParameters, withPrefix } from "./parameters.ts";
+import {
+  buildParameters,
+  chooseDevice,
+  chosenDevice,
+  chosenOptions,
+  fieldOfError,
+  fitParameters,
+  withPrefix,
+  wrongField,
+} from "./parameters.ts";
 import { hideProblem, isAbort, type NextStep, type ProblemOptions, showProblem } from "./problem.ts";
 import { startProgress } from "./progress.ts";
 import { showPullProblem } from "./pull-problem.ts";
 import { createPulls } from "./pulls.ts";
 import type { ScriptView } from "./script/script-view.ts";
 import type { SearchView } from "./search/search-view.ts";
-import { bundledChoices, choiceOfFiles, fetchFile, filesOfDrop, filesOfModel, type ModelChoice } from "./sources.ts";
+import {
+  bundledChoices,
+  choicesOfFiles,
+  fetchFile,
+  filesOfDrop,
+  filesOfModel,
+  type GivenFiles,
+  type ModelChoice,
+  parseAddress,
+} from "./sources.ts";
 import { keepFiles, type StoredModel, showStored } from "./stored.ts";
 import { buildTabs, shownView } from "./tabs.ts";
 import { askForToken, buildToken, hubToken } from "./token.ts";
@@ -54,8 +72,8 @@ const repository = find("repository", HTMLInputElement);
 const drop = find("drop", HTMLDivElement);
 
 const choices = new Map<string, ModelChoice>();
-/** Keys of chosen files that are no model: they leave the list with the next choice. */
-const refused = new Set<string>();
+/** Keys that leave the list with the next choice: of chosen files that are no model, and of a model that another tab deleted. */
+const leaving = new Set<string>();
 let choice: ModelChoice;
 let model: LanguageModel | undefined;
 /** Aborts the current load or answer. */
@@ -118,7 +136,7 @@ async function choose(next: ModelChoice): Promise<void> {
   showSettings(false);
   const left = choice;
   choice = next;
-  if (refused.delete(left.key) && left.key !== next.key) removeChoice(left.key);
+  if (leaving.delete(left.key) && left.key !== next.key) removeChoice(left.key);
   picker.value = next.key;
   await unload();
   if (conversationWith(next.key)) clearConversation();
@@ -159,8 +177,8 @@ async function load(place?: ProblemOptions): Promise<LanguageModel | undefined> 
     showModel(loaded);
     return loaded;
   } catch (error) {
-    if (wanted.key.startsWith("files:") && isOfFiles(error)) refused.add(wanted.key);
-    if (!isAbort(error)) showProblem(error, stepsFor(error), place);
+    if (wanted.key.startsWith("files:") && isOfFiles(error)) leaving.add(wanted.key);
+    if (!isAbort(error) && !signal.aborted) showProblem(error, stepsFor(error), place);
     void showBrowser(() => model === undefined);
     return undefined;
   } finally {
@@ -169,8 +187,14 @@ async function load(place?: ProblemOptions): Promise<LanguageModel | undefined> 
   }
 }
 
+/** A model of files has the name of its folder, where the browser tells it. */
+function nameOf({ id }: LanguageModel): string {
+  return choice.key.startsWith("files:") ? choice.label : id;
+}
+
 function showModel(loaded: LanguageModel): void {
-  const { id, architecture, contextLength, device, hasChatTemplate, isSeq2Seq } = loaded;
+  const { architecture, contextLength, device, hasChatTemplate, isSeq2Seq } = loaded;
+  const id = nameOf(loaded);
   const does = isSeq2Seq ? "rewrites a text" : hasChatTemplate ? "answers in a conversation" : "continues a text";
   facts.replaceChildren(
     ...[id, architecture, does, `${contextLength?.toLocaleString("en-US")} tokens`, nameOfDevice(device?.chosen ?? "server")].map((text) =>
@@ -179,7 +203,7 @@ function showModel(loaded: LanguageModel): void {
   );
   if (choice.key.startsWith("files:")) facts.append(button("Keep in this browser", () => void keep()));
   showReport(device, []);
-  fitParameters(loaded);
+  fitParameters({ id, hasChatTemplate, isSeq2Seq });
   showExamples(choice.key, layoutOf(loaded));
   void measureMemory();
 }
@@ -218,22 +242,25 @@ function backToBundled(): void {
   if (first !== undefined) void choose(first);
 }
 
-function take(files: readonly File[]): void {
-  if (files.length === 0) return;
-  const added = choiceOfFiles(files);
+function take(given: GivenFiles): void {
+  if (given.files.length === 0) return;
+  const added = choicesOfFiles(given);
+  const [first] = added;
+  if (first === undefined) return;
   showGetModels(false);
-  addChoice(added, "Your files");
-  void choose(added);
+  for (const one of added) addChoice(one, "Your files");
+  void choose(first).then(() => {
+    if (added.length > 1 && choice === first) addToLog(`${added.length} models were given. The others are in the list of models.`);
+  });
 }
 
-async function fetchModel(text: string): Promise<void> {
-  hideProblem();
+async function fetchModel(url: URL): Promise<void> {
   const signal = begin();
   const progress = startProgress("Fetching");
   try {
-    const file = await fetchFile(text, progress.bytes, signal);
+    const file = await fetchFile(url, progress.bytes, signal);
     end(signal);
-    take([file]);
+    take({ files: [file] });
   } catch (error) {
     if (!isAbort(error)) showProblem(error, [{ label: "Change the address", run: changeAddress }]);
   } finally {
@@ -249,6 +276,8 @@ function changeAddress(): void {
 
 // --- Stored models, and pulls ---
 
+/** The page in other tabs. */
+const tabs = new BroadcastChannel("llmspell");
 /** Models of the store, as of the last look. */
 let models: readonly StoredModel[] = [];
 const storedGroup = "Stored models";
@@ -259,7 +288,7 @@ const pulls = createPulls({
   store,
   models: library,
   onStart: hideProblem,
-  onChange: refreshModels,
+  onChange: storeChanged,
   open: openByName,
   onProblem: (error, id) => showPullProblem(error, id, { ...pullActions, place: find("pulls", HTMLElement), again: () => pulls.start(id) }),
 });
@@ -324,7 +353,7 @@ async function keep(): Promise<void> {
   try {
     await keepFiles(spell, label, source, (done) => progress.bytes(done, bytes), signal);
     facts.querySelector("button")?.remove();
-    await refreshModels();
+    await storeChanged();
   } catch (error) {
     if (!isAbort(error)) showProblem(error);
   } finally {
@@ -333,13 +362,25 @@ async function keep(): Promise<void> {
   }
 }
 
+/** Tells other tabs too that the store is another. */
+async function storeChanged(): Promise<void> {
+  tabs.postMessage("store");
+  await refreshModels();
+}
+
 /** Updates the panel, the list of models and the catalogue from the store, damaged models included. */
 async function refreshModels(): Promise<void> {
   try {
     const listed = await listStored(store);
     models = listed.models.map(({ manifest: { id, files } }) => ({ id, bytes: files.reduce((sum, { size }) => sum + size, 0) }));
     const keys = new Set(models.map(({ id }) => keyOf(id)));
-    for (const key of choices.keys()) if (key.startsWith(keyOf("")) && !keys.has(key)) removeChoice(key);
+    for (const key of choices.keys()) {
+      if (!key.startsWith(keyOf(""))) continue;
+      if (keys.has(key)) leaving.delete(key);
+      // a loaded model still answers
+      else if (key === choice.key) leaving.add(key);
+      else removeChoice(key);
+    }
     for (const { id, bytes } of models) addChoice({ key: keyOf(id), label: id, source: id, bytes }, storedGroup);
     await showStored(store, models, listed.damaged, { open: ({ id }) => openByName(id), remove: (model) => void remove(model) });
     void scripts?.then((view) => view.refresh());
@@ -371,7 +412,7 @@ async function remove({ id }: StoredModel): Promise<void> {
   } catch (error) {
     showProblem(error);
   }
-  await refreshModels();
+  await storeChanged();
 }
 
 // --- Answers ---
@@ -385,13 +426,33 @@ const lastTurn = { edit: editLast, again: () => void answerAgain() };
 /** Where the eye is while an answer is awaited. */
 const atAnswer: ProblemOptions = { after: find("talk", HTMLElement) };
 
-async function answer(asked: string): Promise<void> {
-  if (asked.trim() === "" || underWay !== undefined) return;
+const endedEarly = "The answer ended early.";
+/** Whether an answer is being written. */
+let isWriting = false;
+
+function showParameter(field: HTMLInputElement): void {
+  showSettings(true);
+  find("parameters-part", HTMLDetailsElement).open = true;
+  field.focus();
+}
+
+/** Shows the first parameter with a wrong value, if there is one. */
+function parametersFit(): boolean {
+  const wrong = wrongField();
+  if (wrong !== undefined) showParameter(wrong);
+  return wrong === undefined;
+}
+
+/** @returns whether an answer began */
+async function answer(asked: string): Promise<boolean> {
+  if (asked.trim() === "" || underWay !== undefined) return false;
   hideProblem();
+  if (!parametersFit()) return false;
   const ready = await load(atAnswer);
-  if (ready === undefined) return;
+  // the model brings parameters of its own
+  if (ready === undefined || !parametersFit()) return false;
   if (conversationWith(choice.key)) clearConversation();
-  const turn: Turn = { layout: layoutOf(ready), model: ready.id, asked, said: "", notes: [] };
+  const turn: Turn = { layout: layoutOf(ready), model: nameOf(ready), asked, said: "", notes: [] };
   const input =
     turn.layout === "chat"
       ? [...messagesSoFar(), { role: "user" as const, content: asked }]
@@ -404,6 +465,9 @@ async function answer(asked: string): Promise<void> {
   const signal = begin();
   const notes: string[] = [];
   let why: string | undefined;
+  let failure: unknown;
+  let began = true;
+  isWriting = true;
   try {
     for await (const part of ready.stream(input, { ...chosenOptions(ready), signal })) {
       if (part.type === "stream-start") showReport(part.device, notes);
@@ -413,17 +477,29 @@ async function answer(asked: string): Promise<void> {
       } else view.push(part);
     }
   } catch (error) {
-    why = isAbort(error) ? "Stopped." : "The answer ended early.";
-    if (!isAbort(error)) {
-      showProblem(error, stepsFor(error), atAnswer);
-      if (turn.said === "" && prompt.value === "") prompt.value = asked;
-    }
+    const isStopped = isAbort(error) || signal.aborted; // another model or device was chosen
+    why = isStopped ? "Stopped." : endedEarly;
+    if (!isStopped) failure = error;
   } finally {
+    isWriting = false;
     view.end(why);
+    began = failure === undefined || turn.said !== "";
+    if (!began) withdraw(asked);
     save(); // a partial answer too, also after a stop
     end(signal);
   }
+  const field = fieldOfError(failure);
+  if (field !== undefined) showParameter(field);
+  else if (failure !== undefined) showProblem(failure, stepsFor(failure), atAnswer);
   void measureMemory();
+  return began;
+}
+
+/** Takes the last turn back, to which no answer began. */
+function withdraw(asked: string): void {
+  takeBack();
+  if (!removeLast()) clearConversation();
+  if (prompt.value === "") prompt.value = asked;
 }
 
 /** Puts the last question back into the prompt, in place of its answer. */
@@ -439,11 +515,18 @@ function editLast(): void {
 
 /** The last question once more, in place of its answer. */
 async function answerAgain(): Promise<void> {
-  if (underWay !== undefined || (await load(atAnswer)) === undefined) return;
+  if (underWay !== undefined || !parametersFit() || (await load(atAnswer)) === undefined || !parametersFit()) return;
   const last = takeBack();
   if (last === undefined) return;
+  const hadFocus = isInLog(document.activeElement);
   removeLast();
-  await answer(last.asked);
+  if (hadFocus) focusLog();
+  if (!(await answer(last.asked))) {
+    addTurn(last);
+    showTurn(last, lastTurn);
+    save();
+  }
+  focusAgain();
 }
 
 function clearConversation(): void {
@@ -501,7 +584,7 @@ prompt.addEventListener("keydown", (event) => {
   event.preventDefault();
   void answer(prompt.value);
 });
-addEventListener("pagehide", save);
+addEventListener("pagehide", () => save(isWriting ? endedEarly : undefined));
 addEventListener("keydown", (event) => {
   // in the editor of scripts it lets the next Tab leave
   if (event.key === "Escape" && shownView() === "prompt") underWay?.abort();
@@ -527,7 +610,10 @@ for (const input of [fileInput, folderInput]) {
 }
 addressForm.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (address.value.trim() !== "") void fetchModel(address.value.trim());
+  hideProblem();
+  const url = parseAddress(address.value.trim());
+  if (url === undefined) complain(address, "Expected an address that begins with https://");
+  else void fetchModel(url);
 });
 
 let dragged = 0;
@@ -573,7 +659,7 @@ function openScripts(): Promise<ScriptView> {
             run();
           },
         })),
-      onEnd: () => void refreshModels(),
+      onEnd: () => void storeChanged(),
       getModels: () => {
         showView("prompt");
         showGetModels(true);
@@ -609,10 +695,11 @@ function openSearch(): Promise<SearchView> {
   return opening;
 }
 
-function takeDropped(files: readonly File[]): void {
+function takeDropped(given: GivenFiles): void {
+  const { files } = given;
   const [file] = files;
   if (shownView() === "search") {
-    void openSearch().then((view) => view.take(files));
+    void openSearch().then((view) => view.take(given));
     return;
   }
   if (file !== undefined && files.length === 1 && /\.(lua|m?js)$/i.test(file.name)) {
@@ -621,7 +708,7 @@ function takeDropped(files: readonly File[]): void {
     return;
   }
   showView("prompt");
-  take(files);
+  take(given);
 }
 
 const showView = buildTabs((view) => {
@@ -634,11 +721,16 @@ side.addEventListener("beforetoggle", ({ newState }) => {
 });
 matchMedia("(min-width: 561px)").addEventListener("change", () => side.hidePopover());
 
-// Another tab started, ended or paused a pull.
-addEventListener("storage", () => {
-  void pulls.refresh();
-  void refreshModels();
-});
+// Another tab started, ended or paused a pull, or the models of the store changed there.
+for (const [from, event] of [
+  [globalThis, "storage"],
+  [tabs, "message"],
+] as const) {
+  from.addEventListener(event, () => {
+    void pulls.refresh();
+    void refreshModels();
+  });
+}
 
 for (const bundled of bundledChoices()) addChoice(bundled, "Bundled");
 const [firstChoice] = choices.values();

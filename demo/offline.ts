@@ -52,8 +52,8 @@ async function start(): Promise<void> {
 async function tell(): Promise<void> {
   const kept = await allKept();
   line.classList.toggle("partly", !kept);
-  if (navigator.onLine) line.textContent = kept ? "Works offline" : "Page kept; tiny-stories not yet";
-  else line.textContent = kept ? "Offline" : "Offline; tiny-stories is not kept";
+  if (navigator.onLine) line.textContent = kept ? "Works offline" : "Page kept; model not yet";
+  else line.textContent = kept ? "Offline" : "Offline; model not kept";
   line.title = kept
     ? "This page, the engine and tiny-stories are kept in this browser. Stored models work offline too."
     : "This page is kept in this browser. The engine and tiny-stories are kept once they were fetched.";

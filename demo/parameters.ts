@@ -1,5 +1,6 @@
 /** The form of generation parameters: names, ranges and defaults come from the library. An empty field means the model's default. */
-import { type GenerateOptions, type LanguageModel, type Preset, parameterRules, presets } from "../src/browser/index.ts";
+import { type GenerateOptions, type LanguageModel, type Preset, parameterRules, presets, SpellError } from "../src/browser/index.ts";
+import { describeRange, findParameterProblem } from "../src/core/text/parameters.ts";
 import { find, make } from "./elements.ts";
 
 type RuleName = (typeof parameterRules)[number]["name"];
@@ -63,6 +64,8 @@ export function buildParameters(onDevice: () => void): void {
         step: rule.integer ? "1" : "any",
       },
     });
+    input.addEventListener("input", () => tellWrong(input, undefined));
+    input.addEventListener("change", () => tellWrong(input, wrongOf(rule, input)));
     inputs.set(name, input);
     return field(name, labels[name] ?? name, input, notes[name] ?? rule.description.replace(forSeq2Seq, ""));
   });
@@ -72,6 +75,44 @@ export function buildParameters(onDevice: () => void): void {
     field("system", "System message", system, "sent before the conversation"),
     ...fields,
   );
+}
+
+/** @returns what is wrong with a field, undefined if nothing */
+function wrongOf(rule: (typeof parameterRules)[number], input: HTMLInputElement): string | undefined {
+  const isWrong = input.validity.badInput || (input.value !== "" && findParameterProblem(rule, input.valueAsNumber) !== undefined);
+  return isWrong ? `Expected ${describeRange(rule)}` : undefined;
+}
+
+/** Says below a field what is wrong with it. */
+function tellWrong(input: HTMLInputElement, text: string | undefined): void {
+  const id = `${input.id}-wrong`;
+  document.getElementById(id)?.remove();
+  if (text === undefined) input.removeAttribute("aria-invalid");
+  else input.setAttribute("aria-invalid", "true");
+  input.setAttribute("aria-describedby", `${text === undefined ? "" : `${id} `}${input.id}-note`);
+  if (text !== undefined) input.after(make("small", { class: "wrong", text, attributes: { id } }));
+}
+
+/** @returns the first field whose value the model would refuse; it says why */
+export function wrongField(): HTMLInputElement | undefined {
+  for (const rule of parameterRules) {
+    const input = inputs.get(rule.name);
+    if (input === undefined || input.closest<HTMLElement>(".field")?.hidden === true) continue;
+    const text = wrongOf(rule, input);
+    tellWrong(input, text);
+    if (text !== undefined) return input;
+  }
+  return undefined;
+}
+
+/** @returns the field that an error of the library is about; it says what is wrong */
+export function fieldOfError(error: unknown): HTMLInputElement | undefined {
+  if (!(error instanceof SpellError) || error.code !== "run-option") return undefined;
+  const input = inputs.get(error.where as RuleName);
+  if (input === undefined) return undefined;
+  const words = error.message.replace(`${error.where}: `, "");
+  tellWrong(input, words.charAt(0).toUpperCase() + words.slice(1));
+  return input;
 }
 
 /** Shows the parameters that apply to this model, with its defaults. */

@@ -28,12 +28,29 @@ export function bundledChoices(): readonly ModelChoice[] {
   });
 }
 
-/** One choice from files chosen or dropped together. */
-export function choiceOfFiles(files: readonly File[]): ModelChoice {
+/** Files chosen or dropped together. */
+export interface GivenFiles {
+  readonly files: readonly File[];
+  /** name of the folder that they are from, where the browser tells it */
+  readonly folder?: string | undefined;
+}
+
+/** One model, or several where more than one GGUF file is given; the parts of a split one belong together. */
+export function choicesOfFiles({ files, folder }: GivenFiles): readonly ModelChoice[] {
+  const ggufs = new Map<string, File[]>();
+  for (const file of [...files].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (!/\.gguf$/i.test(file.name)) continue;
+    const whole = file.name.replace(/-\d{5}-of-\d{5}\.gguf$/i, "");
+    ggufs.set(whole, [...(ggufs.get(whole) ?? []), file]);
+  }
+  return ggufs.size > 1 ? [...ggufs.values()].map((parts) => choiceOf(parts, folder)) : [choiceOf(files, folder)];
+}
+
+function choiceOf(files: readonly File[], folder: string | undefined): ModelChoice {
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const main = files.find(({ name }) => /\.(gguf|safetensors)$/i.test(name)) ?? files[0];
-  const folder = main?.webkitRelativePath.split("/").at(-2);
-  const name = folder ?? main?.name ?? "nothing";
+  const main = files.find(({ name }) => /\.gguf$/i.test(name)) ?? files.find(({ name }) => /\.safetensors$/i.test(name)) ?? files[0];
+  const isOfFolder = folder !== undefined && main !== undefined && !/\.gguf$/i.test(main.name);
+  const name = isOfFolder ? folder : (main?.name ?? "nothing");
   return { key: `files:${name}:${bytes}`, label: name, source: files, bytes };
 }
 
@@ -44,20 +61,22 @@ function partOf(folder: string, file: File): readonly File[] {
 }
 
 /** Of chosen files what belongs to a model: a chosen folder includes all its subfolders. */
-export function filesOfModel(files: readonly File[]): readonly File[] {
-  return files.flatMap((file) => {
+export function filesOfModel(files: readonly File[]): GivenFiles {
+  const [folder = ""] = files[0]?.webkitRelativePath.split("/") ?? [];
+  const ofModel = files.flatMap((file) => {
     const [, part = "", inside, deeper] = file.webkitRelativePath.split("/");
     if (inside === undefined) return [file];
     return deeper === undefined ? partOf(part, file) : [];
   });
+  return { files: ofModel, folder: folder === "" ? undefined : folder };
 }
 
 /** Files of a drop; of a folder those that the library reads. */
-export async function filesOfDrop({ items, files }: DataTransfer): Promise<readonly File[]> {
+export async function filesOfDrop({ items, files }: DataTransfer): Promise<GivenFiles> {
   const entries = [...items].map((item) => item.webkitGetAsEntry());
   const folder = entries.find((entry) => entry?.isDirectory);
-  if (folder === undefined || folder === null) return [...files];
-  return filesOfFolder(folder as FileSystemDirectoryEntry);
+  if (folder === undefined || folder === null) return { files: [...files] };
+  return { files: await filesOfFolder(folder as FileSystemDirectoryEntry), folder: folder.name };
 }
 
 async function filesOfFolder(folder: FileSystemDirectoryEntry): Promise<readonly File[]> {
@@ -77,21 +96,17 @@ async function filesOfFolder(folder: FileSystemDirectoryEntry): Promise<readonly
   }
 }
 
+/** @returns an address, also one on this page's own host that begins with a slash; undefined if the text is none */
+export function parseAddress(text: string): URL | undefined {
+  const isAddress = /^(https?:\/\/|\.{0,2}\/)/i.test(text) && URL.canParse(text, document.baseURI);
+  return isAddress ? new URL(text, document.baseURI) : undefined;
+}
+
 /**
  * Fetches a file as a Blob; the browser keeps a large one on disk, not in the page's memory.
  * @throws SpellError net-status, run-aborted
  */
-export async function fetchFile(
-  address: string,
-  onBytes: (done: number, total: number | undefined) => void,
-  signal: AbortSignal,
-): Promise<File> {
-  let url: URL;
-  try {
-    url = new URL(address, document.baseURI);
-  } catch {
-    throw new SpellError("spec-syntax", `not an address: ${address}`, { hint: "Enter an address that begins with https://" });
-  }
+export async function fetchFile(url: URL, onBytes: (done: number, total: number | undefined) => void, signal: AbortSignal): Promise<File> {
   let response: Response;
   try {
     response = await fetch(url, { signal, referrerPolicy: "no-referrer" });

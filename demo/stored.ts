@@ -111,22 +111,8 @@ export async function showStored(
     models.length === 0
       ? "No models stored. Models that you pull, or keep from a file, are stored here and work offline."
       : `${plural(models.length, "model")}, ${formatBytes(total)}`;
-  const rows = models.map((model) =>
-    make(
-      "li",
-      {},
-      make("span", { class: "name", text: model.id }),
-      make("span", { class: "size", text: formatBytes(model.bytes) }),
-      named(
-        button("Open", () => open(model)),
-        `Open ${model.id}`,
-      ),
-      named(
-        button("Delete", () => remove(model), "quiet danger"),
-        `Delete ${model.id}`,
-      ),
-    ),
-  );
+  const rows = models.map((model) => rowOf(model, { open, remove }));
+  const hadFocus = panel.contains(document.activeElement);
   panel.replaceChildren(
     make("p", { text: summary }),
     ...(rows.length === 0 ? [] : [make("ul", { class: "shelf" }, ...rows)]),
@@ -137,4 +123,41 @@ export async function showStored(
       text: space === undefined ? `Stored in ${store.place} until this page closes` : `${formatBytes(space.free)} free in ${store.place}`,
     }),
   );
+  if (hadFocus) (panel.querySelector("button") ?? panel).focus();
+}
+
+/** A model with its buttons. Delete asks first, in the same place. */
+function rowOf(model: StoredModel, { open, remove }: StoredActions): HTMLLIElement {
+  const { id, bytes } = model;
+  const ask = named(
+    button(
+      "Delete",
+      () => {
+        row.replaceChildren(name, question, forGood, keep);
+        keep.focus();
+      },
+      "quiet danger",
+    ),
+    `Delete ${id}`,
+  );
+  const forGood = named(
+    button("Delete", () => remove(model), "quiet danger"),
+    `Delete ${id} for good`,
+  );
+  const keep = named(
+    button("Keep", () => {
+      row.replaceChildren(...shown);
+      ask.focus();
+    }),
+    `Keep ${id}`,
+  );
+  const name = make("span", { class: "name", text: id });
+  const question = make("span", { class: "size", text: "Delete it for good?", attributes: { role: "status" } });
+  const openIt = named(
+    button("Open", () => open(model)),
+    `Open ${id}`,
+  );
+  const shown = [name, make("span", { class: "size", text: formatBytes(bytes) }), openIt, ask];
+  const row = make("li", {}, ...shown);
+  return row;
 }

@@ -1,7 +1,9 @@
 /**
  * The engines of scripts: WebAssembly files borrowed from npm (tools/pinned.json holds their hashes, NOTICE their authors), and our own code inside them.
+ * Run alone it puts the files into dist/scripts.
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { transformSync } from "esbuild";
 
 const root = new URL("..", import.meta.url);
@@ -80,3 +82,5 @@ export function withImportedMemory(/** @type {Uint8Array} */ file) {
   const kept = sections.filter((section) => section !== memory);
   return Buffer.concat([file.subarray(0, 8), ...kept.flatMap(({ id, body }) => [Uint8Array.from([id, ...put(body.length)]), body])]);
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) copyScriptEngines(fileURLToPath(new URL("dist/scripts", root)));

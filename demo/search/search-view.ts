@@ -6,7 +6,7 @@ import { rank, similarity } from "../../src/core/embed/collect.ts";
 import { button, find, make } from "../elements.ts";
 import { formatMs, plural } from "../format.ts";
 import { isAbort, wordsOfProblem } from "../problem.ts";
-import { choiceOfFiles, filesOfModel, type ModelChoice } from "../sources.ts";
+import { choicesOfFiles, filesOfModel, type GivenFiles, type ModelChoice } from "../sources.ts";
 import { openReader, type Reader, words } from "./readers.ts";
 
 export interface SearchPage {
@@ -17,7 +17,7 @@ export interface SearchPage {
 
 export interface SearchView {
   /** Dropped files: a text becomes the lines, all others are a model. */
-  take(files: readonly File[]): Promise<void>;
+  take(given: GivenFiles): Promise<void>;
   /** Models may have come or gone. */
   refresh(): Promise<void>;
 }
@@ -170,15 +170,16 @@ export function openSearchView({ spell, getModels }: SearchPage): SearchView {
     card.scrollIntoView({ block: "nearest" });
   }
 
-  async function take(files: readonly File[]): Promise<void> {
+  async function take(given: GivenFiles): Promise<void> {
+    const { files } = given;
     const [file] = files;
     if (file === undefined) return;
     if (files.length === 1 && /\.(txt|md|csv|tsv|log)$/i.test(file.name)) {
       lines.value = await file.text();
     } else {
-      const choice = choiceOfFiles(files);
-      addChoice(choice, "Your files");
-      picker.value = choice.key;
+      const added = choicesOfFiles(given);
+      for (const choice of added) addChoice(choice, "Your files");
+      picker.value = added[0]?.key ?? "";
       await drop();
     }
     await search();

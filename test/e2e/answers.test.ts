@@ -1,6 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { isLong } from "../support.ts";
-import { alert, answer, ask, devices, generate, prompt, set, sharedBrowser, stop, story, storyText, visit } from "./support.ts";
+import {
+  alert,
+  answer,
+  ask,
+  devices,
+  generate,
+  model,
+  prompt,
+  ready,
+  set,
+  sharedBrowser,
+  stop,
+  story,
+  storyText,
+  visit,
+} from "./support.ts";
 
 const browser = sharedBrowser();
 
@@ -88,6 +103,66 @@ describe("O2 text stays text", () => {
       await expect.poll(() => alert(page).textContent()).toContain("<img src=x onerror=hit=6>.gguf");
       expect(await page.evaluate("window.hit")).toBeUndefined();
       expect(await page.locator("main :is(script, iframe, img), #log :is(a, style, form, svg)").count()).toBe(0);
+    });
+  });
+});
+
+describe("the last answer", () => {
+  it("keeps the keyboard at Regenerate, is stopped by another device, and is marked as partial after a reload", async () => {
+    await visit(browser(), {}, async ({ page }) => {
+      const said = answer(page).locator(".said");
+      const length = async (): Promise<number> => (await said.last().textContent())?.length ?? 0;
+      const again = page.getByRole("button", { name: "Regenerate" });
+      await set(page, "Max tokens", "4");
+      await ask(page, story);
+      await again.focus();
+      await page.keyboard.press("Enter");
+      await expect.poll(() => page.evaluate("document.activeElement.textContent")).toBe("Regenerate");
+      expect(await said.count()).toBe(1);
+
+      await set(page, "Temperature", "2");
+      await set(page, "Max tokens", "4000");
+      await again.click();
+      await expect.poll(length).toBeGreaterThan(60);
+      await page.getByLabel("Device", { exact: true }).selectOption("wasm");
+      await answer(page).getByText("Stopped.").waitFor();
+      await ready(page, "tiny-stories");
+      expect(await alert(page).count()).toBe(0);
+
+      await prompt(page).fill(story);
+      await generate(page).click();
+      await expect.poll(() => said.count()).toBe(2);
+      await expect.poll(length).toBeGreaterThan(60);
+      await page.reload();
+      await answer(page).getByText("The answer ended early.").waitFor();
+      expect(await said.count()).toBe(2);
+    });
+  });
+});
+
+describe("a wrong parameter", () => {
+  it("is told below its field, which gets the keyboard, in the words of the page; no answer is added and none is lost", async () => {
+    await visit(browser(), {}, async ({ page }) => {
+      const focused = (): Promise<unknown> => page.evaluate("document.activeElement.id");
+      const wrong = page.locator("small.wrong");
+      await set(page, "Max tokens", "0");
+      await prompt(page).fill(story);
+      expect(await wrong.textContent()).toBe("Expected an integer, 1 … 131072");
+      await generate(page).click();
+      await expect.poll(focused).toBe("maxTokens");
+      expect(await answer(page).locator(".turn").count()).toBe(0);
+      await set(page, "Max tokens", "4");
+      expect(await wrong.count()).toBe(0);
+
+      await model(page).selectOption({ index: 1 });
+      await ready(page, "tiny-t5-en-fr");
+      const told = await ask(page, "Hello world");
+      await set(page, "Answers", "3");
+      await page.getByRole("button", { name: "Regenerate" }).click();
+      await expect.poll(focused).toBe("numReturnSequences");
+      expect(await wrong.textContent()).toBe("Expected at most the number of beams (1), got 3");
+      expect(await answer(page).locator(".said").allTextContents()).toEqual([told]);
+      expect(await alert(page).count()).toBe(0);
     });
   });
 });

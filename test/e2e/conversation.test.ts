@@ -147,10 +147,10 @@ describe("offline", () => {
   it("what is not kept is said: net-offline beside the prompt", async () => {
     const status = (path: string): number | undefined => (path.endsWith(".gguf") ? 503 : undefined);
     await visit(browser(), { serve: { status }, context: phone, expected: /503|ERR_/ }, async ({ page, context, cut }) => {
-      await page.getByText("Page kept; tiny-stories not yet").waitFor();
+      await page.getByText("Page kept; model not yet").waitFor();
       await cut();
       await context.setOffline(true);
-      await page.getByText("Offline; tiny-stories is not kept").waitFor();
+      await page.getByText("Offline; model not kept").waitFor();
       await generate(page).click();
       await expect.poll(() => alert(page).textContent()).toContain("net-offline");
       expect(await alert(page).textContent()).toContain("tiny-stories cannot be fetched");

@@ -1,5 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { answer, ask, devices, model, ready, set, sharedBrowser, stored, story, storyText, tinyStories, tinyT5, visit } from "./support.ts";
+import {
+  answer,
+  ask,
+  deleteStored,
+  devices,
+  model,
+  ready,
+  set,
+  sharedBrowser,
+  stored,
+  story,
+  storyText,
+  tinyStories,
+  tinyT5,
+  visit,
+} from "./support.ts";
 
 const browser = sharedBrowser();
 
@@ -44,7 +59,8 @@ describe("a full run", () => {
   it("runs a T5 folder and a GGUF file from the disk, keeps one, and has it after a reload until it is deleted", async () => {
     await visit(browser(), {}, async ({ page }) => {
       await page.locator("#folder-input").setInputFiles(tinyT5);
-      await ready(page, "model.safetensors");
+      await ready(page, "tiny-t5-en-fr");
+      expect(await model(page).locator(":checked").textContent()).toBe("tiny-t5-en-fr");
       await set(page, "Task", "translate English to French: ");
       expect(await ask(page, "Hello world")).toBe("Bonjour le monde");
 
@@ -62,7 +78,7 @@ describe("a full run", () => {
       await ready(page, "tiny-stories.gguf");
       await set(page, "Max tokens", "8");
       expect((await ask(page, story)).length).toBeGreaterThan(story.length);
-      await stored(page).getByRole("button", { name: "Delete tiny-stories.gguf" }).click();
+      await deleteStored(page, "tiny-stories.gguf");
       await expect.poll(() => stored(page).textContent()).toContain("No models stored");
     });
   });
@@ -81,7 +97,7 @@ describe("people", () => {
     });
   });
 
-  it.each([390, 1280])("see a page that fits %i pixels, light and dark", async (width) => {
+  it.each([320, 390, 1280])("see a page that fits %i pixels, light and dark", async (width) => {
     for (const colorScheme of ["light", "dark"] as const) {
       await visit(browser(), { context: { viewport: { width, height: 800 }, colorScheme } }, async ({ page }) => {
         expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
@@ -89,8 +105,47 @@ describe("people", () => {
           "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]",
         )) as [string, string];
         expect(contrast(ink, paper)).toBeGreaterThan(7);
+        await page.getByRole("button", { name: "Get a model" }).click();
+        const [hint, field] = (await page.evaluate(
+          `[getComputedStyle(address, "::placeholder").color, getComputedStyle(address).backgroundColor]`,
+        )) as [string, string];
+        expect(contrast(hint, field)).toBeGreaterThan(4.5);
       });
     }
+  });
+});
+
+describe("the header", () => {
+  it.each([320, 390, 700, 1280])("stays where it is at %i pixels, whatever is said of the network and shown below", async (width) => {
+    await visit(browser(), { context: { viewport: { width, height: 800 } } }, async ({ page }) => {
+      const places = (text: string): Promise<unknown> =>
+        page.evaluate(`(() => {
+          offline.textContent = "${text}";
+          const tabs = document.querySelector(".tabs").getBoundingClientRect();
+          const below = document.querySelector(".layout").getBoundingClientRect();
+          return [tabs.left, tabs.top, below.top, document.documentElement.scrollWidth].map(Math.round);
+        })()`);
+      const first = await places("");
+      for (const text of ["Page kept; model not yet", "Offline; model not kept", "Works offline"])
+        expect(await places(text)).toEqual(first);
+      for (const view of ["Script", "Search"]) {
+        await page.getByRole("tab", { name: view }).click();
+        expect(await places("Works offline")).toEqual(first);
+      }
+    });
+  });
+
+  it("stands above parameters whose choices are not cut off", async () => {
+    await visit(browser(), {}, async ({ page }) => {
+      await page.getByText("Parameters").click();
+      const [wide = 0, needed = 0] = (await page.evaluate(`(() => {
+        const shown = preset.getBoundingClientRect().width;
+        preset.style.width = "auto";
+        preset.style.justifySelf = "start";
+        return [shown, preset.getBoundingClientRect().width];
+      })()`)) as number[];
+      expect(wide).toBeGreaterThanOrEqual(needed);
+    });
   });
 });
 

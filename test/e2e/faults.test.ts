@@ -4,7 +4,22 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { documentPolicy, isolation, policy, serve } from "../../tools/serve.mjs";
 import { isLong } from "../support.ts";
-import { alert, ask, devices, generate, model, ready, set, sharedBrowser, site, stored, story, tinyStories, visit } from "./support.ts";
+import {
+  alert,
+  answer,
+  ask,
+  devices,
+  generate,
+  model,
+  ready,
+  set,
+  sharedBrowser,
+  site,
+  stored,
+  story,
+  tinyStories,
+  visit,
+} from "./support.ts";
 
 const browser = sharedBrowser();
 
@@ -33,23 +48,46 @@ describe("what goes wrong is told", () => {
     });
   });
 
-  it("a file that was dropped", async () => {
+  it("files that were dropped: one that is no model, and two models, which become choices", async () => {
     await visit(browser(), {}, async ({ page }) => {
       const data = await page.evaluateHandle(
         "(() => { const data = new DataTransfer(); data.items.add(new File([new Uint8Array(64)], 'zeros.gguf')); return data; })()",
       );
       await page.dispatchEvent("body", "drop", { dataTransfer: data });
       await expect.poll(() => alert(page).textContent()).toMatch(/zeros\.gguf.*gguf-magic/s);
+
+      await page
+        .locator("#file-input")
+        .setInputFiles(["b.gguf", "tiny-stories.gguf"].map((name) => ({ name, mimeType: "", buffer: readFileSync(tinyStories) })));
+      await ready(page, "b.gguf");
+      await answer(page).getByText("2 models were given.").waitFor();
+      expect(await alert(page).count()).toBe(0);
+      await model(page).selectOption({ label: "tiny-stories.gguf" });
+      await ready(page, "tiny-stories.gguf");
     });
   });
 
   it("an address this page may not fetch from, and one without a file", async () => {
     await visit(browser(), { expected: /Content Security Policy|example\.invalid|404/ }, async ({ page }) => {
       await page.getByRole("button", { name: "Get a model" }).click();
-      await page.getByRole("textbox", { name: "Address of a model" }).fill("https://example.invalid/model.gguf");
+      const field = page.getByRole("textbox", { name: "Address of a model" });
+      const complaint = () => page.evaluate("document.activeElement.validationMessage");
+      await field.fill("https://example.invalid/model.gguf");
       await page.getByRole("button", { name: "Fetch" }).click();
       await expect.poll(() => alert(page).textContent()).toMatch(/example\.invalid.*huggingface\.co.*net-status/s);
-      await page.getByRole("textbox", { name: "Address of a model" }).fill("nothing-here.gguf");
+      for (const text of ["not a url", "nothing-here.gguf", "https://", ""]) {
+        await field.fill(text);
+        await page.getByRole("button", { name: "Fetch" }).click();
+        expect(await complaint()).toBe("Expected an address that begins with https://");
+        expect(await alert(page).count()).toBe(0);
+      }
+      const name = page.getByRole("searchbox", { name: "Hugging Face repository" });
+      for (const text of ["a/b/c d", ""]) {
+        await name.fill(text);
+        await page.getByRole("button", { name: "Look up" }).click();
+        expect(await complaint()).toBe("Expected a name such as qwen, or OWNER/REPO, without spaces.");
+      }
+      await field.fill("/nothing-here.gguf");
       await page.getByRole("button", { name: "Fetch" }).click();
       await expect.poll(() => alert(page).textContent()).toMatch(/404.*net-status/s);
     });

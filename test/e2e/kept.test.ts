@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { isLong } from "../support.ts";
-import { alert, ready, sharedBrowser, stored, tinyStories, visit } from "./support.ts";
+import { alert, deleteStored, ready, sharedBrowser, stored, tinyStories, visit } from "./support.ts";
 
 const browser = sharedBrowser();
 const folder = mkdtempSync(join(tmpdir(), "llmspell-kept-"));
@@ -32,7 +32,7 @@ describe("what is kept", () => {
           if ((await stored(tab).getByRole("listitem").count()) === 1) {
             await stored(tab).getByRole("button", { name: "Open large.gguf" }).click();
             await ready(tab, "large.gguf");
-            await stored(tab).getByRole("button", { name: "Delete large.gguf" }).click();
+            await deleteStored(tab, "large.gguf");
           }
         }
         await tab.locator("#file-input").setInputFiles(file);
@@ -72,7 +72,7 @@ describe("what is kept", () => {
 });
 
 describe("R18 two tabs", () => {
-  it("keep the same model at once, and both have it", async () => {
+  it("keep the same model at once, both have it, and both know when one deletes it, which asks first", async () => {
     await visit(browser(), {}, async ({ page, context, url }) => {
       const other = await context.newPage();
       await other.goto(url);
@@ -86,6 +86,15 @@ describe("R18 two tabs", () => {
       );
       await page.reload();
       await expect.poll(() => stored(page).getByRole("listitem").count()).toBe(1);
+
+      await stored(page).getByRole("button", { name: "Delete tiny-stories.gguf" }).click();
+      expect(await page.evaluate("document.activeElement.textContent")).toBe("Keep");
+      await page.keyboard.press("Enter");
+      expect(await page.evaluate("document.activeElement.textContent")).toBe("Delete");
+      expect(await stored(page).textContent()).toContain("1 model,");
+      await deleteStored(page, "tiny-stories.gguf");
+      for (const tab of [page, other]) await expect.poll(() => stored(tab).textContent()).toContain("No models stored");
+      expect(await page.evaluate("document.activeElement.id")).toBe("stored");
     });
   });
 });

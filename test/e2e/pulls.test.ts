@@ -5,7 +5,21 @@ import type { Page } from "playwright";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startFaultServer } from "../support/fault-server.mjs";
 import { isLong } from "../support.ts";
-import { alert, ask, model, prompt, ready, set, sharedBrowser, stored, tinyStories, tinyT5, type Visit, visit } from "./support.ts";
+import {
+  alert,
+  ask,
+  deleteStored,
+  model,
+  prompt,
+  ready,
+  set,
+  sharedBrowser,
+  stored,
+  tinyStories,
+  tinyT5,
+  type Visit,
+  visit,
+} from "./support.ts";
 
 const gguf = readFileSync(tinyStories);
 const size = gguf.length;
@@ -111,7 +125,7 @@ describe("models to get", () => {
       expect((await ask(page, "Once upon a time")).length).toBeGreaterThan(16);
       await getModels(page);
       await catalogue(page).getByRole("button", { name: "Open smollm2-135m", exact: true }).waitFor();
-      await stored(page).getByRole("button", { name: "Delete smollm2-135m:Q4_K_M" }).click();
+      await deleteStored(page, "smollm2-135m:Q4_K_M");
       await expect.poll(() => stored(page).textContent()).toContain("No models stored");
       await catalogue(page).getByRole("button", { name: "Pull smollm2-135m", exact: true }).waitFor();
       // back at the bundled model, which this visit has never fetched
@@ -276,7 +290,7 @@ describe("models to get", () => {
         lookUp(page, name).then(() => expect.poll(() => alert(page).textContent()).toMatch(wanted));
       await told("owner/nothing", /owner\/nothing.*repository.*Check owner and name.*net-auth.*Change the name/s);
       await told("owner/gated", /gated.*Accept the terms on its page.*net-gated.*Open its page.*Enter a token/s);
-      await told("a b c", /"a b c".*OWNER\/REPO.*spec-syntax/s);
+      await told("a:b:c", /"a:b:c".*OWNER\/REPO.*spec-syntax/s);
       await told("qwen2.5-0.5", /did you mean qwen2\.5-0\.5b.*model-unknown/s);
       expect(await alert(page).getByRole("button").allTextContents()).toEqual([
         "Change the name",

@@ -124,6 +124,16 @@ export async function ask(page: Page, text: string): Promise<string> {
   return (await said(page).textContent()) ?? "";
 }
 
+/** Deletes a stored model, and says yes when asked. */
+export async function deleteStored(page: Page, id: string): Promise<void> {
+  await stored(page)
+    .getByRole("button", { name: `Delete ${id}`, exact: true })
+    .click();
+  await stored(page)
+    .getByRole("button", { name: `Delete ${id} for good` })
+    .click();
+}
+
 /** Waits until a model is ready. */
 export async function ready(page: Page, id: string): Promise<void> {
   await page.locator("#facts", { hasText: id }).waitFor({ timeout: 60_000 });
