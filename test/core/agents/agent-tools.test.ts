@@ -204,7 +204,7 @@ describe("generate() of a spell", () => {
     expect(result).toMatchObject({ text: "I look. ", finishReason: "tool-calls", toolCalls: [{ name: "add", input: { a: 1 } }] });
     await expect(spell.generate("./own.gguf", "x", { tools: [runnable, { ...plain, name: "b" }] })).rejects.toMatchObject({
       code: "run-option",
-      message: 'tools[1].execute: expected a function, as other tools of this call have, got nothing',
+      message: "tools[1].execute: expected a function, as other tools of this call have, got nothing",
     });
     await expect(spell.generate("./own.gguf", "x", { tools: [runnable], maxToolCalls: -1 })).rejects.toMatchObject({
       code: "run-option",
