@@ -1,4 +1,5 @@
 // Searches a folder of notes by meaning: node notes.mjs MODEL FOLDER "a question"
+// A model that is not here is fetched first (`pull: true`); without MODEL that is all-minilm-l6-v2, 91 MB.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createSpell } from "llmspell";

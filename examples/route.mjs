@@ -1,4 +1,5 @@
 // Sends a question to the desk whose examples are most like it, or to nobody: node route.mjs MODEL "a question"
+// A model that is not here is fetched first (`pull: true`); without MODEL that is all-minilm-l6-v2, 91 MB.
 import { createSpell } from "llmspell";
 
 const [name = "all-minilm-l6-v2", question = "the cat was singing"] = process.argv.slice(2);

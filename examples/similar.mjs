@@ -1,4 +1,5 @@
 // Searches the lines of a file by meaning: node similar.mjs MODEL FILE "a question"
+// A model that is not here is fetched first (`pull: true`); without MODEL that is all-minilm-l6-v2, 91 MB.
 import { readFile } from "node:fs/promises";
 import { createSpell } from "llmspell";
 
