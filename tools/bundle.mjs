@@ -15,6 +15,7 @@ import { bundleLlama, llamaPackage } from "./llama-package.mjs";
 const inParent = {
   "node/main": "node/main.js",
   "node/index": "node/index.js",
+  "node/cli/early": "node/cli/early.js",
   "node/cli/program": "node/cli/program.js",
   "node/scripts/host": "node/scripts/host.js",
   "node/scripts/spawn": "node/scripts/spawn.js",
@@ -44,7 +45,9 @@ const unbundled = /^node\/cli\/main\.js/;
 const program = "node/cli/program.js";
 const generate = "node/cli/generate.js";
 /** Run before anything else is read, with what they import. */
-const first = ["scripts/spawn", "engines/fork-engine", "engines/graphics", "engines/packages", "home"].map((name) => `node/${name}.js`);
+const first = ["cli/early", "scripts/spawn", "engines/fork-engine", "engines/graphics", "engines/packages", "home"].map(
+  (name) => `node/${name}.js`,
+);
 /** Imported when they are needed. Core's other files of that kind are for pages: in Node one file more costs more than what is in it. */
 const apart = /^(node|core\/(t5|scripts|toolbox|workflow))\//;
 const lazyImport = /\bimport\("(\.[^"]+)"\)/g;
