@@ -44,14 +44,9 @@ export async function startWllama(modelPath, { threads, kernels = false, load = 
       ? join(folder("@wllama/wllama"), "esm/wasm/wllama.wasm")
       : join(folder("@wllama/wllama-compat"), "wasm/wllama.wasm");
   const wasmPath = `node${kernels ? new URL(`dist/wasm/wllama-${build}.wasm`, root).href : pathToFileURL(shipped).href}`;
-  const wllama = new Wllama(
-    { default: wasmPath },
-    {
-      cacheManager: new CacheManager([store]),
-      suppressNativeLog: true,
-      logger: { debug: silent, log: silent, warn: silent, error: silent },
-    },
-  );
+  // not suppressNativeLog: with it the engine writes eight lines for a token, for its messages to be thrown away (src/engines/wllama/instance.ts)
+  const logger = { debug: silent, log: silent, warn: silent, error: silent };
+  const wllama = new Wllama({ default: wasmPath }, { cacheManager: new CacheManager([store]), logger });
   wllama.setCompat(null);
   if (build === "compat") {
     const resources = wllama.getWorkerResources.bind(wllama);

@@ -58,7 +58,7 @@ export function wllamaEngine(given?: WllamaFiles): GgufRuntime {
             onDeath("its WebAssembly does not start");
           };
           addEventListener("error", onError, { signal: starting.signal });
-          return createInstance(files, onDeath, device === "webgpu" ? onLog : undefined);
+          return createInstance(files, onDeath, onLog);
         },
       };
       try {
@@ -92,8 +92,8 @@ function ownThreads(asked: number, isOurs: boolean): ReturnType<typeof chooseThr
   return { threads: isOpen ? { ...threads, origin: "running" } : threads, notes };
 }
 
-/** @param onLog gets the engine's own lines; without it they are not made */
-function createInstance(files: WllamaFiles, onDeath: (reason: string) => void, onLog: ((line: string) => void) | undefined): WllamaLike {
+/** @param onLog gets the engine's own lines */
+function createInstance(files: WllamaFiles, onDeath: (reason: string) => void, onLog: (line: string) => void): WllamaLike {
   const config = instanceConfig(CacheManager, onLog);
   // The worker's error event arrives here and nowhere else; it would leave every call unsettled.
   const error = (first: unknown, ...rest: unknown[]): void => {

@@ -17,6 +17,7 @@ import type {
   ThreadChoice,
 } from "../../core/spec/runtime.ts";
 import { deferred } from "../../core/values.ts";
+import { loadComplaint } from "../load-complaint.ts";
 import { byteBlob } from "./byte-blob.ts";
 import { startCompletion } from "./completion.ts";
 import { cutText, embedText, readTooLong, textTooLong } from "./embedding.ts";
@@ -28,7 +29,7 @@ import { rateChoices } from "./rate.ts";
 export interface WllamaHost {
   /**
    * A fresh instance per model: a second load on the same one fails. `onDeath` must be told when its worker dies without a word, `onLog` of the
-   * lines the engine writes while it loads on a graphics card.
+   * lines the engine writes.
    */
   create(onDeath: (reason: string) => void, onLog: (line: string) => void): WllamaLike;
   /** "wllama 3.13.0, compat build" */
@@ -41,6 +42,12 @@ export interface WllamaHost {
   /** Facts for the first stream's warnings. */
   readonly notes: readonly string[];
 }
+
+/**
+ * What the engine writes. Its libraries tell what is of this weight and above, its server what is below: with 2, where layers lie, at each load; with 3,
+ * warnings, and some lines of the server at each request.
+ */
+const logLevel = { webgpu: 2, wasm: 3 } as const;
 
 /** More than any model has. */
 const mostLayers = 99_999;
@@ -121,10 +128,12 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     reject(error);
   };
   let placed: Placed | undefined;
+  let complaint: string | undefined;
   const instance = host.create(
     (reason) => fail(crash(reason, host.device)),
     (line) => {
       placed = readPlaced(line) ?? placed;
+      complaint = loadComplaint(line) ?? complaint;
     },
   );
   const kill = async (error: SpellError): Promise<void> => {
@@ -170,6 +179,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
         kv_unified: true,
         ctx_shift: false,
         warmup: false,
+        log_level: logLevel[host.device],
         ...(isPlain && { flash_attn: false }),
         ...(options.embed !== undefined && { embeddings: true, pooling_type: options.embed }),
       }),
@@ -181,7 +191,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     if (host.threads.origin === "running" && instance.isMultithread()) await Promise.race([death, instance._getDebugInfo()]);
     if (options.embed !== undefined) dimensions = (await Promise.race([death, embedText(instance, "a")])).vector.length;
   } catch (error) {
-    const typed = dead ?? loadError(error, files[0]?.name ?? "the model", host.device);
+    const typed = dead ?? loadError(error, files[0]?.name ?? "the model", host.device, complaint);
     await kill(typed);
     throw typed;
   } finally {

@@ -6,14 +6,15 @@ import { runtime } from "./instance.ts";
 
 type Device = "webgpu" | "wasm";
 
-export function loadError(error: unknown, name: string, device: Device): SpellError {
+/** @param complaint what llama.cpp said of the file */
+export function loadError(error: unknown, name: string, device: Device, complaint: string | undefined): SpellError {
   if (error instanceof SpellError) return error;
   const text = messageOf(error);
   if (/memory|allocat|out of bounds|grow/i.test(text)) {
     return new SpellError("device-memory", `${name}: no memory for the model in WebAssembly: ${text}`, { where: name, cause: error });
   }
   if (isTrap(error)) return crash(text, device, error);
-  return new SpellError("gguf-metadata", `${name}: ${runtime} cannot load the model: ${text}`, { where: name, cause: error });
+  return new SpellError("gguf-metadata", `${name}: ${runtime} cannot load the model: ${complaint ?? text}`, { where: name, cause: error });
 }
 
 export function generationError(

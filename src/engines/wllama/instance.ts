@@ -75,16 +75,19 @@ const noStore = {
 
 type Log = (...words: unknown[]) => void;
 
-/** What an instance is made with. @param onLog gets the engine's own lines; without it they are not made */
+/**
+ * What an instance is made with. Never with `suppressNativeLog` (wllama 3.13.0): with it the engine makes every line it knows, eight for a token, and
+ * sends them to be thrown away. `logLevel` keeps it quiet.
+ * @param onLog gets the engine's own lines
+ */
 export function instanceConfig<Cache>(
   CacheManager: new (backends: never) => Cache,
-  onLog: ((line: string) => void) | undefined,
+  onLog: (line: string) => void,
 ): {
   readonly cacheManager: Cache;
-  readonly suppressNativeLog: boolean;
   readonly logger: Readonly<Record<"debug" | "log" | "warn" | "error", Log>>;
 } {
-  const say: Log = (...words) => onLog?.(words.map(String).join(" "));
+  const say: Log = (...words) => onLog(words.map(String).join(" "));
   const logger = { debug: say, log: say, warn: say, error: say };
-  return { cacheManager: new CacheManager([noStore] as never), suppressNativeLog: onLog === undefined, logger };
+  return { cacheManager: new CacheManager([noStore] as never), logger };
 }

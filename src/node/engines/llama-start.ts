@@ -8,6 +8,7 @@ import type { Llama } from "node-llama-cpp";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { isSoftwareAdapter } from "../../core/spec/devices.ts";
 import type { DeviceChoice, DeviceProbe } from "../../core/spec/runtime.ts";
+import { loadComplaint } from "../../engines/load-complaint.ts";
 import { lookAtGraphics } from "./graphics.ts";
 import { installCommand, isInstalled, llamaBinary, packageFolder, packageVersion } from "./packages.ts";
 
@@ -44,8 +45,7 @@ export async function startLlama(gpu: Gpu): Promise<Llama> {
       maxThreads: availableParallelism(),
       // stdout is ignored; the end of stderr is part of a crash's report
       logger: (_level, message) => {
-        complaint =
-          /error loading (?:model|model hyperparameters|model vocabulary|model architecture): (.{1,300})/.exec(message)?.[1] ?? complaint;
+        complaint = loadComplaint(message) ?? complaint;
         process.stderr.write(`${message}\n`);
       },
     });

@@ -66,7 +66,7 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
       notes,
       create(onDeath, onLog) {
         deathListeners = [...deathListeners, onDeath];
-        return createInstance(wllama, files, device === "webgpu" ? onLog : undefined);
+        return createInstance(wllama, files, onLog);
       },
     };
   };
@@ -125,12 +125,8 @@ async function importWllama(gpu: { readonly hasGpu: boolean }, onDeath: (reason:
   return (await import(pathToFileURL(join(packageFolder("@wllama/wllama"), "esm/index.js")).href)) as WllamaModule;
 }
 
-/** @param onLog gets the engine's own lines; without it they are not made */
-function createInstance(
-  { Wllama, CacheManager }: WllamaModule,
-  { wasm, program }: WllamaBuild,
-  onLog: ((line: string) => void) | undefined,
-): WllamaLike {
+/** @param onLog gets the engine's own lines */
+function createInstance({ Wllama, CacheManager }: WllamaModule, { wasm, program }: WllamaBuild, onLog: (line: string) => void): WllamaLike {
   const wasmPath = `node${pathToFileURL(wasm).href}`;
   const instance = new Wllama({ default: wasmPath }, instanceConfig(CacheManager, onLog));
   instance.setCompat(null); // never its default: files from a public server

@@ -58,6 +58,13 @@ describe("E13 wllama on WebGPU", () => {
     expect(loads[0]).toMatchObject({ n_gpu_layers: 99_999 });
   });
 
+  it("writes what tells where layers lie, and on the processor no line for a token", async () => {
+    const [card, processor] = [scripted("webgpu", { log: [placed] }), scripted("wasm", { log: [] })];
+    await card.open();
+    await processor.open();
+    expect([card, processor].map(({ loads }) => loads[0]?.["log_level"])).toEqual([2, 3]);
+  });
+
   it.each([
     ["no word of layers", []],
     ["no layer", ["load_tensors: offloaded 0/5 layers to GPU"]],
