@@ -51,3 +51,15 @@ export function give(name: string, content: Blob): void {
   make("a", { attributes: { href, download: name } }).click();
   setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
+
+/** A button that shows and hides a panel. @param first gets the focus when it is shown */
+export function disclosure(control: HTMLButtonElement, panel: HTMLElement, first: HTMLElement): (shown: boolean) => void {
+  const show = (shown: boolean): void => {
+    if (!shown && panel.contains(document.activeElement)) control.focus();
+    panel.hidden = !shown;
+    control.setAttribute("aria-expanded", String(shown));
+    if (shown) first.focus();
+  };
+  control.addEventListener("click", () => show(panel.hidden !== false));
+  return show;
+}

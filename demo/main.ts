@@ -1,15 +1,17 @@
 /** The page: one model at a time, loaded on demand; its answers are shown as text. */
 import { browserPlatform, createSpell, type LanguageModel, type LogEntry, listStored, SpellError } from "../src/browser/index.ts";
 import { type PageActions, stepsOfActions, uniqueSteps } from "./actions.ts";
-import { addToLog, clearLog, focusAgain, focusLog, isInLog, type Layout, removeLast, showMemory, showTurn, startAnswer } from "./answer.ts";
+import { addToLog, clearLog, focusAgain, focusLog, isInLog, type Layout, removeLast, showTurn, startAnswer } from "./answer.ts";
 import { showCatalogue } from "./catalogue.ts";
+import { buildChoices } from "./choices.ts";
 import { addTurn, conversationWith, download, forget, messagesSoFar, restore, save, type Turn, takeBack } from "./conversation.ts";
 import { nameOfDevice, showBrowser, showReport } from "./devices.ts";
-import { button, complain, find, make } from "./elements.ts";
+import { onDrop } from "./drops.ts";
+import { button, complain, disclosure, find, make } from "./elements.ts";
 import { buildExamples } from "./examples.ts";
-import { formatBytes } from "./format.ts";
 import { buildHubSearch } from "./hub-search.ts";
 import { buildLookUp } from "./look-up.ts";
+import { measureMemory } from "./memory.ts";
 import { startOffline } from "./offline.ts";
 import {
   buildParameters,
@@ -25,13 +27,10 @@ import { hideProblem, isAbort, type NextStep, type ProblemOptions, showProblem }
 import { startProgress } from "./progress.ts";
 import { showPullProblem } from "./pull-problem.ts";
 import { createPulls } from "./pulls.ts";
-import type { ScriptView } from "./script/script-view.ts";
-import type { SearchView } from "./search/search-view.ts";
 import {
   bundledChoices,
   choicesOfFiles,
   fetchFile,
-  filesOfDrop,
   filesOfModel,
   type GivenFiles,
   type ModelChoice,
@@ -41,6 +40,7 @@ import { keepFiles, type StoredModel, showStored } from "./stored.ts";
 import { buildTabs, shownView } from "./tabs.ts";
 import { askForToken, buildToken, hubToken } from "./token.ts";
 import { trustOwnWorkers } from "./trusted.ts";
+import { whenLooked } from "./when-looked.ts";
 
 trustOwnWorkers();
 
@@ -57,7 +57,6 @@ const spell = createSpell({
 const { models: library } = spell;
 const { store } = spell.platform;
 
-const picker = find("model", HTMLSelectElement);
 const facts = find("facts", HTMLParagraphElement);
 const prompt = find("prompt", HTMLTextAreaElement);
 const generate = find("generate", HTMLButtonElement);
@@ -69,11 +68,8 @@ const folderInput = find("folder-input", HTMLInputElement);
 const addressForm = find("address-form", HTMLFormElement);
 const address = find("address", HTMLInputElement);
 const repository = find("repository", HTMLInputElement);
-const drop = find("drop", HTMLDivElement);
 
-const choices = new Map<string, ModelChoice>();
-/** Keys that leave the list with the next choice: of chosen files that are no model, and of a model that another tab deleted. */
-const leaving = new Set<string>();
+const choices = buildChoices((next) => void choose(next));
 let choice: ModelChoice;
 let model: LanguageModel | undefined;
 /** Aborts the current load or answer. */
@@ -113,31 +109,12 @@ function showSettings(shown: boolean): void {
 
 // --- Models ---
 
-function addChoice(added: ModelChoice, group: string): void {
-  if (!choices.has(added.key)) {
-    const id = `group-${group.toLowerCase().replaceAll(" ", "-")}`;
-    const known = document.getElementById(id);
-    const list = known ?? make("optgroup", { attributes: { id, label: group } });
-    if (known === null) picker.append(list);
-    list.append(make("option", { text: added.label, attributes: { value: added.key } }));
-  }
-  choices.set(added.key, added);
-}
-
-function removeChoice(key: string): void {
-  choices.delete(key);
-  const option = picker.querySelector(`option[value="${CSS.escape(key)}"]`);
-  const group = option?.parentElement;
-  option?.remove();
-  if (group?.childElementCount === 0) group.remove();
-}
-
 async function choose(next: ModelChoice): Promise<void> {
   showSettings(false);
   const left = choice;
   choice = next;
-  if (leaving.delete(left.key) && left.key !== next.key) removeChoice(left.key);
-  picker.value = next.key;
+  if (left.key !== next.key) choices.leave(left.key);
+  choices.show(next.key);
   await unload();
   if (conversationWith(next.key)) clearConversation();
   showExamples(choice.key);
@@ -177,7 +154,7 @@ async function load(place?: ProblemOptions): Promise<LanguageModel | undefined> 
     showModel(loaded);
     return loaded;
   } catch (error) {
-    if (wanted.key.startsWith("files:") && isOfFiles(error)) leaving.add(wanted.key);
+    if (wanted.key.startsWith("files:") && isOfFiles(error)) choices.leaveLater(wanted.key);
     if (!isAbort(error) && !signal.aborted) showProblem(error, stepsFor(error), place);
     void showBrowser(() => model === undefined);
     return undefined;
@@ -238,8 +215,7 @@ function ownSteps(error: unknown): readonly NextStep[] {
 }
 
 function backToBundled(): void {
-  const [first] = choices.values();
-  if (first !== undefined) void choose(first);
+  void choose(choices.first());
 }
 
 function take(given: GivenFiles): void {
@@ -248,7 +224,7 @@ function take(given: GivenFiles): void {
   const [first] = added;
   if (first === undefined) return;
   showGetModels(false);
-  for (const one of added) addChoice(one, "Your files");
+  for (const one of added) choices.add(one, "Your files");
   void choose(first).then(() => {
     if (added.length > 1 && choice === first) addToLog(`${added.length} models were given. The others are in the list of models.`);
   });
@@ -376,15 +352,15 @@ async function refreshModels(): Promise<void> {
     const keys = new Set(models.map(({ id }) => keyOf(id)));
     for (const key of choices.keys()) {
       if (!key.startsWith(keyOf(""))) continue;
-      if (keys.has(key)) leaving.delete(key);
+      if (keys.has(key)) choices.stay(key);
       // a loaded model still answers
-      else if (key === choice.key) leaving.add(key);
-      else removeChoice(key);
+      else if (key === choice.key) choices.leaveLater(key);
+      else choices.remove(key);
     }
-    for (const { id, bytes } of models) addChoice({ key: keyOf(id), label: id, source: id, bytes }, storedGroup);
+    for (const { id, bytes } of models) choices.add({ key: keyOf(id), label: id, source: id, bytes }, storedGroup);
     await showStored(store, models, listed.damaged, { open: ({ id }) => openByName(id), remove: (model) => void remove(model) });
-    void scripts?.then((view) => view.refresh());
-    void searches?.then((view) => view.refresh());
+    void scripts.opened()?.then((view) => view.refresh());
+    void searches.opened()?.then((view) => view.refresh());
     await showCatalogue(library, await store.space(), { pull: (name) => pulls.start(name), open: openByName });
   } catch (error) {
     showProblem(error);
@@ -541,40 +517,8 @@ function clearConversation(): void {
   );
 }
 
-/** The browser answers after its next garbage collection, which may take a while; one request at a time. */
-let measuring = false;
-async function measureMemory(): Promise<void> {
-  const measure = (performance as { measureUserAgentSpecificMemory?: () => Promise<{ readonly bytes: number }> })
-    .measureUserAgentSpecificMemory;
-  if (measure === undefined || !crossOriginIsolated || measuring) return;
-  measuring = true;
-  try {
-    showMemory(formatBytes((await measure.call(performance)).bytes));
-  } catch {
-    // unknown: not shown
-  } finally {
-    measuring = false;
-  }
-}
-
 // --- Events ---
 
-/** A button that shows and hides a panel. @param first gets the focus when it is shown */
-function disclosure(control: HTMLButtonElement, panel: HTMLElement, first: HTMLElement): (shown: boolean) => void {
-  const show = (shown: boolean): void => {
-    if (!shown && panel.contains(document.activeElement)) control.focus();
-    panel.hidden = !shown;
-    control.setAttribute("aria-expanded", String(shown));
-    if (shown) first.focus();
-  };
-  control.addEventListener("click", () => show(panel.hidden !== false));
-  return show;
-}
-
-picker.addEventListener("change", () => {
-  const next = choices.get(picker.value);
-  if (next !== undefined) void choose(next);
-});
 find("composer", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
   void answer(prompt.value);
@@ -616,95 +560,60 @@ addressForm.addEventListener("submit", (event) => {
   else void fetchModel(url);
 });
 
-let dragged = 0;
-addEventListener("dragenter", (event) => {
-  if (event.dataTransfer?.types.includes("Files") !== true) return;
-  dragged += 1;
-  drop.hidden = false;
-});
-addEventListener("dragleave", () => {
-  dragged = Math.max(0, dragged - 1);
-  drop.hidden = dragged === 0;
-});
-addEventListener("dragover", (event) => event.preventDefault());
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  dragged = 0;
-  drop.hidden = true;
-  if (event.dataTransfer !== null) void filesOfDrop(event.dataTransfer).then(takeDropped);
-});
+onDrop(takeDropped);
 
-// --- Scripts ---
+// --- Scripts and search ---
 
-/** What edits and runs them, from the first look at them on. */
-let scripts: Promise<ScriptView> | undefined;
+const getModels = (): void => {
+  showView("prompt");
+  showGetModels(true);
+};
 
-function openScripts(): Promise<ScriptView> {
-  if (scripts !== undefined) return scripts;
-  const opening = import("./script/script-view.ts").then(({ openScriptView }) =>
-    openScriptView({
+const scripts = whenLooked(
+  async () =>
+    (await import("./script/script-view.ts")).openScriptView({
       spell,
       hear: (listener) => {
         hearLog = listener;
       },
-      // the page's own models, and their devices, are not the script's
-      stepsFor: (error) =>
-        stepsOfActions(
-          error instanceof SpellError ? error.with({ actions: error.actions.filter(({ kind }) => kind !== "run") }) : error,
-          page,
-        ).map(({ label, run }) => ({
-          label,
-          run: () => {
-            showView("prompt");
-            run();
-          },
-        })),
+      stepsFor: stepsForScript,
       onEnd: () => void storeChanged(),
-      getModels: () => {
-        showView("prompt");
-        showGetModels(true);
-      },
+      getModels,
       offline,
     }),
-  );
-  scripts = opening;
-  opening.catch(() => {
-    scripts = undefined;
-    find("editor", HTMLDivElement).textContent = "The editor cannot be fetched. Check the network, then open this tab again.";
-  });
-  return opening;
-}
+  (text) => {
+    find("editor", HTMLDivElement).textContent = `The editor ${text}`;
+  },
+);
+const searches = whenLooked(
+  async () => (await import("./search/search-view.ts")).openSearchView({ spell, getModels }),
+  (text) => {
+    find("search-status", HTMLParagraphElement).textContent = `The search ${text}`;
+  },
+);
 
-// --- Search ---
-
-/** What ranks lines, from the first look at it on. */
-let searches: Promise<SearchView> | undefined;
-
-function openSearch(): Promise<SearchView> {
-  if (searches !== undefined) return searches;
-  const getModels = (): void => {
-    showView("prompt");
-    showGetModels(true);
-  };
-  const opening = import("./search/search-view.ts").then(({ openSearchView }) => openSearchView({ spell, getModels }));
-  searches = opening;
-  opening.catch(() => {
-    searches = undefined;
-    find("search-status", HTMLParagraphElement).textContent = "The search cannot be fetched. Check the network, then open this tab again.";
-  });
-  return opening;
+/** The page's own models, and their devices, are not the script's. */
+function stepsForScript(error: unknown): readonly NextStep[] {
+  const own = error instanceof SpellError ? error.with({ actions: error.actions.filter(({ kind }) => kind !== "run") }) : error;
+  return stepsOfActions(own, page).map(({ label, run }) => ({
+    label,
+    run: () => {
+      showView("prompt");
+      run();
+    },
+  }));
 }
 
 function takeDropped(given: GivenFiles): void {
   const { files } = given;
   const [file] = files;
   if (shownView() === "search") {
-    void openSearch().then((view) => view.take(given));
+    void searches.open().then((view) => view.take(given));
     return;
   }
   if (file !== undefined && files.length === 1 && /\.(lua|m?js)$/i.test(file.name)) {
     showView("script");
-    void openScripts().then((view) => view.open(file));
+    void scripts.open().then((view) => view.open(file));
     return;
   }
   showView("prompt");
@@ -712,8 +621,8 @@ function takeDropped(given: GivenFiles): void {
 }
 
 const showView = buildTabs((view) => {
-  if (view === "script") openScripts().catch(() => undefined);
-  if (view === "search") openSearch().catch(() => undefined);
+  if (view === "script") scripts.open().catch(() => undefined);
+  if (view === "search") searches.open().catch(() => undefined);
 });
 
 side.addEventListener("beforetoggle", ({ newState }) => {
@@ -732,10 +641,8 @@ for (const [from, event] of [
   });
 }
 
-for (const bundled of bundledChoices()) addChoice(bundled, "Bundled");
-const [firstChoice] = choices.values();
-if (firstChoice === undefined) throw new Error("no model is bundled");
-choice = firstChoice;
+for (const bundled of bundledChoices()) choices.add(bundled, "Bundled");
+choice = choices.first();
 buildParameters(() => void choose(choice));
 fitParameters(undefined);
 showExamples(choice.key);
@@ -754,6 +661,6 @@ async function goOn(listed: Promise<void>): Promise<void> {
   if (known === undefined) return addToLog("The model of this conversation is not kept in this browser. Load it again to go on.");
   if (model !== undefined || underWay !== undefined) return;
   choice = known;
-  picker.value = known.key;
+  choices.show(known.key);
   showExamples(known.key, kept.turns.at(-1)?.layout);
 }

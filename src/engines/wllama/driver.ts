@@ -18,6 +18,7 @@ import type {
 } from "../../core/spec/runtime.ts";
 import { deferred } from "../../core/values.ts";
 import { loadComplaint } from "../load-complaint.ts";
+import { askAhead } from "./ask-ahead.ts";
 import { byteBlob } from "./byte-blob.ts";
 import { startCompletion } from "./completion.ts";
 import { cutText, embedText, readTooLong, textTooLong } from "./embedding.ts";
@@ -184,6 +185,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
         ...(options.embed !== undefined && { embeddings: true, pooling_type: options.embed }),
       }),
     ]);
+    askAhead(instance.proxy);
     const info = instance.getLoadedContextInfo();
     if (info.success !== true || !(info.n_vocab > 0)) throw new Error("the engine could not load it");
     if (host.device === "webgpu" && options.embed === undefined) await checkPlaced(placed, instance);

@@ -1,4 +1,5 @@
 /** What is used of the package wllama: the host imports it, nothing here does. */
+import type { WllamaProxy } from "./ask-ahead.ts";
 
 /** The engine's name in reports and errors. */
 export const runtime = "wllama";
@@ -20,6 +21,8 @@ export interface WllamaLike {
     readonly usage?: { readonly prompt_tokens?: number | undefined } | undefined;
   }>;
   isMultithread(): boolean;
+  /** from the load on */
+  readonly proxy?: WllamaProxy | undefined;
   /**
    * With our kernels (src/kernels/threads.c): asks the engine to choose for each graph how many of its threads compute it.
    * @returns its choice: threads for prompts, for answers, and at most; nothing before the first graph
