@@ -27,15 +27,7 @@ import { hideProblem, isAbort, type NextStep, type ProblemOptions, showProblem }
 import { startProgress } from "./progress.ts";
 import { showPullProblem } from "./pull-problem.ts";
 import { createPulls } from "./pulls.ts";
-import {
-  bundledChoices,
-  choicesOfFiles,
-  fetchFile,
-  filesOfModel,
-  type GivenFiles,
-  type ModelChoice,
-  parseAddress,
-} from "./sources.ts";
+import { bundledChoices, choicesOfFiles, fetchFile, filesOfModel, type GivenFiles, type ModelChoice, parseAddress } from "./sources.ts";
 import { keepFiles, type StoredModel, showStored } from "./stored.ts";
 import { buildTabs, shownView } from "./tabs.ts";
 import { askForToken, buildToken, hubToken } from "./token.ts";

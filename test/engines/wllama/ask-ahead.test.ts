@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { askAhead, type WllamaResult } from "../../../src/engines/wllama/ask-ahead.ts";
 import { deferred } from "../../../src/core/values.ts";
+import { askAhead, type WllamaResult } from "../../../src/engines/wllama/ask-ahead.ts";
 
 /** A worker that answers calls in their order, when it is told to. */
 function worker(answers: readonly WllamaResult[]) {
