@@ -259,7 +259,7 @@ const runtime = z.strictObject({
   }),
   security: z.strictObject({
     allow_file_access: flag(false, { doc: "scripts may read and write files", reader: scriptHost }),
-    allowed_paths: list([], { doc: "folders that scripts may use; empty = the folder of the script", reader: scripts }),
+    allowed_paths: list([], { doc: "folders that scripts may use; empty = the folder of the script", reader: scripts, format: "path" }),
     allow_network_access: flag(true, { doc: "false = scripts reach only Ollama on this machine", reader: scriptHost }),
     allowed_env: list([], { doc: "variables that scripts may read", reader: scriptUtils }),
   }),

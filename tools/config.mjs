@@ -389,7 +389,7 @@ function rangeText(/** @type {ConfigKey} */ { type, choices, min, max, above, fo
   if (type === "boolean") return "true, false";
   if (type === "integer" || type === "number")
     return least === undefined ? `${above === true ? "> " : ""}${min} … ${max}` : `0, ${least} … ${max}`;
-  if (type === "list") return `at most ${most} texts`;
+  if (type === "list") return `at most ${most} ${format === "path" ? "paths" : "texts"}`;
   return format === "url" ? "http(s) address" : format === "path" ? "path" : format === "model" ? "model spec" : "text";
 }
 

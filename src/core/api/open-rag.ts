@@ -18,12 +18,15 @@ export async function openRag({ platform, embeddings, rerank, config: read }: Ra
     platform,
     settings: settings ?? config.rag,
     providers: providerNames(config),
-    takes(name) {
-      const provider = providerOf(config, name);
-      return { device: provider === undefined || "device" in provider, contextSize: provider === undefined || "context_size" in provider };
-    },
+    takes: (name) => takenBy(config, name),
     embeddings,
     rerank,
     postgresUrl: () => postgresUrl(config.storage, platform.config?.env),
   });
+}
+
+/** What a load of a provider's models takes. */
+export function takenBy(config: ResolvedConfig["config"], name: string): ReturnType<NonNullable<RagHost["takes"]>> {
+  const provider = providerOf(config, name);
+  return { device: provider === undefined || "device" in provider, contextSize: provider === undefined || "context_size" in provider };
 }

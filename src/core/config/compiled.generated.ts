@@ -26,7 +26,7 @@ export const configKeys: readonly ConfigKey[] = JSON.parse(`[
 {"path":"runtime.log_level","type":"text","choices":["off","error","warn","info","debug","trace"],"fallback":"warn","doc":"default of --trace","reader":"src/node/cli/program.ts"},
 {"path":"runtime.script_timeout_seconds","type":"integer","min":0,"max":31536000,"unit":"s","fallback":3600,"doc":"longest wall time of a script, without pulls; 0 = no limit","reader":"src/core/scripts/open.ts"},
 {"path":"runtime.security.allow_file_access","type":"boolean","fallback":false,"doc":"scripts may read and write files","reader":"src/core/scripts/globals/host.ts"},
-{"path":"runtime.security.allowed_paths","type":"list","longest":1024,"most":1000,"fallback":[],"doc":"folders that scripts may use; empty = the folder of the script","reader":"src/core/scripts/open.ts"},
+{"path":"runtime.security.allowed_paths","type":"list","longest":1024,"most":1000,"format":"path","fallback":[],"doc":"folders that scripts may use; empty = the folder of the script","reader":"src/core/scripts/open.ts"},
 {"path":"runtime.security.allow_network_access","type":"boolean","fallback":true,"doc":"false = scripts reach only Ollama on this machine","reader":"src/core/scripts/globals/host.ts"},
 {"path":"runtime.security.allowed_env","type":"list","longest":1024,"most":1000,"fallback":[],"doc":"variables that scripts may read","reader":"src/core/scripts/globals/utils.ts"},
 {"path":"runtime.state_persistence.enabled","type":"boolean","fallback":true,"doc":"global State works","reader":"src/core/state/state.ts"},

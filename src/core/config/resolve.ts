@@ -186,11 +186,15 @@ function expandPaths(
   const expanded = new Map(settings);
   for (const [path, setting] of settings) {
     const { value, key, origin } = setting;
-    if (key?.format !== "path" || value === "" || typeof value !== "string") continue;
+    if (key?.format !== "path" || value === undefined || value === "") continue;
     const folder = source.kind === "file" && origin.startsWith("file:") ? source.folder : undefined;
-    const result = resolvePath(value, folder);
-    if ("path" in result) expanded.set(path, { ...setting, value: result.path });
-    else problems.push(problemAt(path, origin, document, result.problem));
+    const results = [value].flat().map((each) => resolvePath(String(each), folder));
+    const wrong = results.find((result) => "problem" in result);
+    if (wrong !== undefined) problems.push(problemAt(path, origin, document, wrong.problem));
+    else {
+      const paths = results.flatMap((result) => ("path" in result ? [result.path] : []));
+      expanded.set(path, { ...setting, value: Array.isArray(value) ? paths : (paths[0] ?? value) });
+    }
   }
   return expanded;
 }

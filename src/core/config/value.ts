@@ -29,7 +29,8 @@ export function checkValue(key: ConfigKey, value: unknown): ConfigValue | undefi
       return choices.find((choice) => choice.toLowerCase() === lower) ?? (Object.hasOwn(aliases, lower) ? aliases[lower] : undefined);
     }
     case "list": {
-      const isText = (text: unknown): text is string => typeof text === "string" && text !== "" && text.length <= longest;
+      const isText = (text: unknown): text is string =>
+        typeof text === "string" && text !== "" && text.length <= longest && hasFormat(key, text);
       return Array.isArray(value) && value.length <= most && value.every(isText) ? value : undefined;
     }
   }

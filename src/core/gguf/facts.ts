@@ -39,6 +39,10 @@ export function readShape(metadata: Metadata, architecture: string): ModelShape 
   const blockCount = need("block_count", { min: 1, max: limits.ggufBlocks });
   metadata.uint32s(`${architecture}.feed_forward_length`, { min: 0, max: limits.ggufFeedForwardLength });
   checkExperts(metadata, architecture);
+  // engines compute with them as they are, and end or write nothing
+  for (const kind of ["rms_epsilon", "epsilon"])
+    metadata.fraction(`${architecture}.attention.layer_norm_${kind}`, (value) => value >= 0 && value <= 1, "0 … 1");
+  metadata.fraction(`${architecture}.rope.freq_base`, (value) => value > 0, "a number above 0");
   const base = { contextLength, embeddingLength, blockCount };
   if (recurrentArchitectures.has(architecture)) return { ...base, headCount: 0, headSize: 0, kvHeadCount: 0, kvBytesPerToken: 0 };
 

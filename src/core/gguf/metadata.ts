@@ -63,6 +63,16 @@ export class Metadata {
     return Array.from(value.values as Uint32Array | Int32Array, (entry) => this.#inRange(key, entry, range));
   }
 
+  /** A number with a fraction. @param isRight never asked of what is no number @param expected in words */
+  fraction(key: string, isRight: (value: number) => boolean, expected: string): number | undefined {
+    const value = this.header.metadata.get(key);
+    if (value === undefined) return undefined;
+    if (!/^float/.test(this.header.types.get(key) ?? "") || typeof value !== "number")
+      throw this.#wrongType(key, "a number with a fraction");
+    if (!Number.isFinite(value) || !isRight(value)) throw this.error(key, `expected ${expected}, got ${value}`);
+    return value;
+  }
+
   array(key: string, code?: ErrorCode): GgufArray | undefined {
     const value = this.header.metadata.get(key);
     if (value !== undefined && !isArray(value)) throw this.#wrongType(key, "an array", code);

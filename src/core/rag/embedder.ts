@@ -73,15 +73,24 @@ function lexicalEmbedder(dimensions: number, { query_prefix, document_prefix }: 
   };
 }
 
+type EmbedderLoad = Omit<NonNullable<Parameters<EmbedderHost["embeddings"]>[1]>, "keep">;
+type Takes = ReturnType<NonNullable<EmbedderHost["takes"]>>;
+const takesAll: Takes = { device: true, contextSize: true };
+
+/** Options of a load that the model's provider takes. */
+export function embedderLoad({ device, pooling, max_input_tokens }: RagConfig["embedding"], takes: Takes): EmbedderLoad {
+  const contextSize = Math.max(128, max_input_tokens);
+  if (!takes.device) return takes.contextSize ? { contextSize } : {};
+  return { device, contextSize, ...(pooling === "auto" ? {} : { pooling }) };
+}
+
 function modelEmbedder(name: string, dimensions: number, settings: RagConfig["embedding"], host: EmbedderHost): Embedder {
   const { query_prefix, document_prefix, timeout_seconds, max_retries, cache_enabled, cache_size, cache_ttl_seconds } = settings;
   const cache = createCache<Float32Array>(cache_enabled ? cache_size : 0, cache_ttl_seconds * 1000, host.now);
   const provider = name.slice(name.lastIndexOf("@") + 1);
-  const { device: isHere, contextSize: takesContext } = host.takes?.(provider) ?? { device: true, contextSize: true };
-  const contextSize = Math.max(128, settings.max_input_tokens);
-  const pooling = settings.pooling === "auto" ? {} : { pooling: settings.pooling };
-  const load = isHere ? { device: settings.device, contextSize, ...pooling } : takesContext ? { contextSize } : {};
-  const idle = isHere ? [] : (["device", "pooling"] as const).filter((key) => settings[key] !== "auto");
+  const takes = host.takes?.(provider) ?? takesAll;
+  const load = embedderLoad(settings, takes);
+  const idle = takes.device ? [] : (["device", "pooling"] as const).filter((key) => settings[key] !== "auto");
   const untold = idle.map((key) => `rag.embedding.${key} has no effect on ${name}: it acts on models of this process`);
   let isTold = false;
   /** absent: none was asked for */
@@ -121,7 +130,7 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
     id:
       name +
       prefixes(query_prefix, document_prefix) +
-      (isHere && settings.pooling !== "auto" ? ` ${settings.pooling}` : "") +
+      (takes.device && settings.pooling !== "auto" ? ` ${settings.pooling}` : "") +
       (settings.normalize ? "" : " as long as it is"),
     name,
     dimensions,

@@ -4,7 +4,7 @@ import { isObject, shown } from "../json.ts";
 import { limits } from "../limits.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { toCamel } from "../values.ts";
-import { errorStrategies, type WorkflowSettings, type WorkflowStep, type WorkflowType, workflowTypes } from "./types.ts";
+import { comparisons, errorStrategies, type WorkflowSettings, type WorkflowStep, type WorkflowType, workflowTypes } from "./types.ts";
 
 type Table = Readonly<Record<string, unknown>>;
 
@@ -53,10 +53,18 @@ function checkParts({ type, steps, thenSteps, elseSteps, condition, range, colle
   if (same !== undefined) throw wrong("steps", "a name of its own for each step", same);
   if ((type === "conditional") !== (condition !== undefined))
     throw wrong("condition", type === "conditional" ? "one" : `none for ${type}`, condition);
+  checkComparison(condition);
   const sources = [range, collection, as].filter((source) => source !== undefined).length;
   if (type === "loop" && sources !== 1) throw wrong("loop", "one of range, collection, while", `${sources} of them`);
   if (type !== "loop" && sources > 0) throw wrong(type, "no range, collection or while", "one");
   if (type !== "conditional" && thenSteps.length + elseSteps.length > 0) throw wrong(type, "no then_steps and else_steps", "some");
+}
+
+/** @throws SpellError workflow-option for a table of a comparison that there is not */
+function checkComparison(condition: unknown): void {
+  if (!isObject(condition)) return;
+  const { is = "equals" } = condition;
+  if (!comparisons.some((known) => known === is)) throw wrong("condition.is", comparisons.join(", "), is);
 }
 
 /** @throws SpellError workflow-option */

@@ -50,6 +50,9 @@ export interface WllamaHost {
  */
 const logLevel = { webgpu: 2, wasm: 3 } as const;
 
+/** In place of the model's own: prompts come rendered, and its server runs, at the load, whatever template it finds. */
+const plainTemplate = "{% for message in messages %}{{ message['content'] }}{% endfor %}";
+
 /** More than any model has. */
 const mostLayers = 99_999;
 
@@ -181,6 +184,7 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
         ctx_shift: false,
         warmup: false,
         log_level: logLevel[host.device],
+        chat_template: plainTemplate,
         ...(isPlain && { flash_attn: false }),
         ...(options.embed !== undefined && { embeddings: true, pooling_type: options.embed }),
       }),

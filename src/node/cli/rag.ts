@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openRag, type RagSpell } from "../../core/api/open-rag.ts";
+import { openRag, type RagSpell, takenBy } from "../../core/api/open-rag.ts";
 import { messageOf, SpellError } from "../../core/errors.ts";
+import { embedderLoad } from "../../core/rag/embedder.ts";
 import type { Rag, RagDocument, RagHit, RagPlace, SearchOptions } from "../../core/rag/types.ts";
 import { unknownCollection } from "../../core/rag/unknown.ts";
 import { definedOnly } from "../../core/values.ts";
@@ -60,13 +61,13 @@ export async function withRag<T>(
 
 /** Loads the embedding model, where there is one. @throws SpellError with what fetches it */
 async function needModel(context: Context): Promise<void> {
-  const { embedding, tenants } = (await context.config()).config.rag;
+  const { config } = await context.config();
+  const { embedding, tenants } = config.rag;
   const { default_provider: provider, model } = embedding;
   if (provider === "lexical" || model === "") return;
-  const loaded = await loadEmbeddings(context, model.includes("@") ? model : `${model}@${provider}`, {
-    device: embedding.device,
-    contextSize: Math.max(128, embedding.max_input_tokens),
-  }).catch((error: unknown) => {
+  const name = model.includes("@") ? model : `${model}@${provider}`;
+  const takes = takenBy(config, name.slice(name.lastIndexOf("@") + 1));
+  const loaded = await loadEmbeddings(context, name, embedderLoad(embedding, takes)).catch((error: unknown) => {
     // all that is missing at once: a model takes long to fetch
     const isUntold = tenants.require_tenant_id && flagText(context.flags, "tenant") === undefined;
     throw isUntold && error instanceof SpellError ? error.with({ actions: [...error.actions, nameTenant] }) : error;

@@ -285,7 +285,7 @@ export function lengthNote({ usage }: StreamEnd, model: LanguageModel, parameter
   const isFull = !model.isSeq2Seq && model.contextLength !== undefined && usage.totalTokens >= model.contextLength;
   const cut = `the answer was cut after ${plural(usage.completionTokens, "token")}`;
   if (!isFull) return `${cut}; ${parameter("max_tokens")} N allows more`;
-  return `${cut}: the context of ${plural(model.contextLength, "token")} is full; ${parameter("context_size")} N allows more`;
+  return `${cut}: the context of ${plural(model.contextLength, "token")} is full; ${parameter("context_size")} N allows more, if the model holds more`;
 }
 
 /** Lines of --stats. */

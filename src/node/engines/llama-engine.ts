@@ -3,6 +3,7 @@
  * Raw tokens in, raw tokens out: templates, defusing, queueing and stop strings' cutting are core's.
  */
 import { availableParallelism, freemem } from "node:os";
+import { basename } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Llama, LlamaContext, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import { reportOf } from "../../core/devices/report.ts";
@@ -229,7 +230,10 @@ async function load(
     await setTimeout(20);
     const text = takeComplaint() ?? messageOf(cause);
     if (/insufficient|not enough|out of memory|alloc/i.test(text)) throw memoryError("the model", cause);
-    throw new SpellError("gguf-metadata", `${engineName} cannot load the model: ${text}`, { where: modelPath, cause });
+    throw new SpellError("gguf-metadata", `${basename(modelPath)}: ${engineName} cannot load the model: ${text}`, {
+      where: modelPath,
+      cause,
+    });
   } finally {
     mend?.();
   }

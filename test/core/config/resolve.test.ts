@@ -170,6 +170,8 @@ describe("layers", () => {
     expect(get("providers.candle.model_directory")?.value).toBe("<cwd:here>");
     expect(get("providers.candle.default_model")?.value).toBe("./m.gguf");
     expect(get("rag.vector_storage.persistence_path")?.value).toBe("");
+    const listed = await resolveSource(file('[runtime.security]\nallowed_paths = ["./notes", "~/b"]\n'), { resolvePath });
+    expect(listed.get("runtime.security.allowed_paths")?.value).toEqual(["</folder:./notes>", "</folder:~/b>"]);
   });
 
   it("says which path cannot be made absolute, by its source", async () => {

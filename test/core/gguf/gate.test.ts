@@ -194,6 +194,10 @@ describe("keys of a type or a value that engines take for granted", () => {
     ["llama.block_count", ["[uint32]", [2]], "gguf-metadata", "an array of uint32"],
     ["llama.attention.head_count", ["[float32]", [4]], "gguf-metadata", "UINT32"],
     ["llama.attention.head_count_kv", ["string", "two"], "gguf-metadata", 'the text "two"'],
+    ["llama.attention.layer_norm_rms_epsilon", ["float32", -1], "gguf-metadata", "expected 0 … 1, got -1"],
+    ["llama.attention.layer_norm_rms_epsilon", ["uint32", 1], "gguf-metadata", "a number with a fraction"],
+    ["llama.rope.freq_base", ["float32", Number.NaN], "gguf-metadata", "expected a number above 0, got NaN"],
+    ["llama.rope.freq_base", ["float32", 0], "gguf-metadata", "expected a number above 0, got 0"],
     ["general.alignment", ["uint32", 12], "gguf-alignment", "12"],
   ];
 

@@ -73,6 +73,11 @@ describe("a workflow", () => {
     });
   });
 
+  it("is not made with a comparison that there is not", async () => {
+    const given = { condition: { value: "{{input.n}}", is: "bigger", to: 10 }, then_steps: [calculate("yes", "1")] };
+    await expect(make(given, "conditional")).rejects.toMatchObject({ code: "workflow-option", where: "condition.is" });
+  });
+
   it("runs again and again: over a range, a list, and while something holds", async () => {
     const over = async (given: object, input: object = {}) => (await make(given, "loop")).execute(input);
     const square = calculate("square", "{{item}}^2");

@@ -139,7 +139,7 @@ describe("generate, over a scripted runtime", () => {
     expect(cut.err()).toContain("note: the answer was cut after 2 tokens; --max-tokens N allows more\n");
     const full = keptScreen();
     await generate(scriptedContext(full, { files, flags: flags({ "context-size": ["128"] }), operands: ["x"] }));
-    expect(full.err()).toContain("the context of 128 tokens is full; --context-size N allows more\n");
+    expect(full.err()).toContain("the context of 128 tokens is full; --context-size N allows more, if the model holds more\n");
   });
 
   it("tells in JSON which stop string ended it", async () => {

@@ -33,7 +33,11 @@ const server = createServer((request, response) => {
       response.writeHead(401).end(JSON.stringify({ error: { message: "Incorrect API key: wrong" } }));
     else if (request.url === "/v1/models")
       response.end(JSON.stringify({ data: [{ id: "own/big:free", owned_by: "me", max_model_len: 4096 }] }));
-    else if (body.includes('"model":"nope"'))
+    else if (request.url === "/v1/embeddings") {
+      const { input } = JSON.parse(body) as { readonly input: readonly string[] };
+      const data = input.map((text, index) => ({ index, embedding: [text.length, 1, /bread/i.test(text) ? 100 : 0, 1] }));
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ data, usage: { prompt_tokens: 3 } }));
+    } else if (body.includes('"model":"nope"'))
       response.writeHead(404).end(JSON.stringify({ error: { message: "The model `nope` does not exist", code: "model_not_found" } }));
     else response.writeHead(200, { "content-type": "text/event-stream" }).end(answer);
   });
@@ -47,6 +51,10 @@ beforeAll(async () => {
   const toml = (more: string): string =>
     `${more}\n[providers.office]\nprovider_type = "openai-compatible"\nbase_url = "${origin}/v1"\napi_key_env = "OFFICE_KEY"\nmax_retries = 0\ndefault_model = "own/big:free"\n`;
   writeFileSync(join(folder, "llmspell.toml"), toml(""));
+  const index =
+    '[rag.vector_storage]\ndimensions = 4\npersistence_path = "./index"\n[rag.embedding]\ndefault_provider = "office"\nmodel = "m"\n';
+  writeFileSync(join(folder, "rag.toml"), toml(index));
+  writeFileSync(join(folder, "bread.md"), "# Bread\n\nBake it.\n");
   writeFileSync(join(folder, "closed.toml"), toml("[runtime.security]\nallow_network_access = false\n"));
   writeFileSync(
     join(folder, "ask.lua"),
@@ -92,6 +100,14 @@ describe("services on the command line", () => {
       { content: "Hello there." },
       { content: "And?" },
     ]);
+  });
+
+  it("make the vectors of an index", async () => {
+    const ingest = await run(["-c", "rag.toml", "rag", "ingest", "bread.md", "--output", "json"]);
+    expect(ingest).toMatchObject({ status: 0 });
+    const search = await run(["-c", "rag.toml", "rag", "search", "bread", "--output", "json"]);
+    expect(JSON.parse(search.stdout)).toMatchObject({ results: [{ source: "bread.md" }] });
+    expect(heard.every(({ url }) => url === "/v1/embeddings")).toBe(true);
   });
 
   it("leave the models of this machine where they were", async () => {

@@ -174,6 +174,15 @@ describe("the kernels", () => {
 });
 
 describe("models wllama cannot run", () => {
+  it.each(["{% for i in range(100000000) %}x{% endfor %}", "{{ raise_exception('no') }}", "{{ messages | frobnicate }}", "{%"])(
+    "the engine never runs a model's own template: %s",
+    async (chatTemplate) => {
+      const handle = await openFile(runtime, temporaryFile("template.gguf", writeGguf(tinyLlama({ chatTemplate }))), wasm);
+      expect(handle.alive).toBe(true);
+      await handle.dispose();
+    },
+  );
+
   it("E2 a file without its tensors is a typed error, and the next load works (E3: an instance each)", async () => {
     const spec = tinyLlama();
     const broken = writeGguf({ ...spec, tensors: spec.tensors.slice(0, 5) });
