@@ -21,6 +21,7 @@ import { threadCache } from "../engines/threads.ts";
 import { hasKernels } from "../engines/wllama-files.ts";
 import { homeFolder } from "../home.ts";
 import { hubToken } from "../hugging-face.ts";
+import { commandsOf } from "./advice.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatParameters } from "./format.ts";
 import { backendLabel } from "./names.ts";
@@ -52,12 +53,27 @@ export function toCheck(
 const reinstall = { fix: "Install the package again.", command: "npm install llmspell" } as const;
 const withCandle = { command: "llmspell -p candle doctor" } as const;
 
-/** The model that answers where none is named. */
-function defaultOf(resolved: ResolvedConfig): string {
+/** The model that answers where none is named; undefined where there is none. */
+function defaultOf(resolved: ResolvedConfig): string | undefined {
   try {
-    return `; default model ${printModelSpec({ ...createNames(resolved).defaultSpec(), backend: undefined })}`;
+    return printModelSpec({ ...createNames(resolved).defaultSpec(), backend: undefined });
   } catch {
-    return "";
+    return undefined;
+  }
+}
+
+/** Whether that one is here. Of a service nothing is asked. */
+export async function checkDefaultModel(resolved: ResolvedConfig, { openSpell, argv }: Context): Promise<readonly Check[]> {
+  const name = defaultOf(resolved);
+  if (name === undefined) return [];
+  const { models } = await openSpell();
+  try {
+    if (await models.isLocal(name)) await models.info(name);
+    return [];
+  } catch (error) {
+    if (!(error instanceof SpellError)) throw error;
+    const [command] = commandsOf(error, argv);
+    return [toCheck("models", name, "warn", `the default model: ${error.message}`, { fix: error.hint, command })];
   }
 }
 
@@ -65,7 +81,14 @@ function defaultOf(resolved: ResolvedConfig): string {
 export function checkConfig(resolved: ResolvedConfig): Check {
   const { source, config } = resolved;
   const names = providerNames(config);
-  if (names.length > 0) return toCheck("config", source, "ok", `providers: ${names.map(backendLabel).join(", ")}${defaultOf(resolved)}`);
+  const name = defaultOf(resolved);
+  if (names.length > 0)
+    return toCheck(
+      "config",
+      source,
+      "ok",
+      `providers: ${names.map(backendLabel).join(", ")}${name === undefined ? "" : `; default model ${name}`}`,
+    );
   return toCheck("config", source, "warn", "no provider is configured, so no model can be named", withCandle);
 }
 

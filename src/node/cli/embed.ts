@@ -128,6 +128,8 @@ async function ask<M extends Pick<EmbeddingModel, "dispose">, R extends Told>(
 /** The error of one text, with the place that the text has here. */
 function inPlace(error: unknown, place: Place): unknown {
   if (!(error instanceof SpellError)) return error;
+  if (error.code === "run-option" && error.where === "dimensions")
+    return new SpellError("usage-value", `--${error.message}`, { where: "--dimensions", cause: error });
   const [, index] = /^texts\[(\d+)\]$/.exec(error.where ?? "") ?? [];
   if (index === undefined) return error;
   const where = place(Number(index));

@@ -287,7 +287,9 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
     errorFields(error) {
       const { code, message, hint, where = null, retryable, exitCode: exit_code } = error;
       const details = error.details === undefined ? null : toSnake(error.details);
-      return { code, message, hint, commands: commandsOf(error, argv), where, retryable, exit_code, details };
+      // a command with a gap is for people
+      const commands = commandsOf(error, argv).filter((command) => !command.includes("…"));
+      return { code, message, hint, commands, where, retryable, exit_code, details };
     },
     fail(error) {
       document({ status: "error", error: screen.errorFields(error) });

@@ -49,6 +49,12 @@ describe("embed", () => {
     expect(Math.hypot(...lines[0]!)).toBeCloseTo(1, 5);
   });
 
+  it("takes more dimensions than the model has for a wrong command line", async () => {
+    const { status, stderr } = await cli(["embed", ...on, "--dimensions", "99", "the cat"]);
+    expect(status).toBe(2);
+    expect(stderr).toContain("--dimensions: expected an integer, 1 … 36, got 99");
+  });
+
   it("says what to do with a text that is too long, and does it", async () => {
     const long = "cat ".repeat(200);
     const refused = await cli(["embed", ...on, long]);

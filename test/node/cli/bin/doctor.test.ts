@@ -16,6 +16,20 @@ const stranger = { uid: 54_321, gid: 54_321, cwd: "/", encoding: "utf8" } as con
 const canBeStranger = process.getuid?.() === 0 && spawnSync(process.execPath, [bin, "--version"], stranger).status === 0;
 
 describe("doctor", () => {
+  it("looks whether the default model is here", async () => {
+    const env = { LLMSPELL_PROVIDERS_CANDLE_DEFAULT_MODEL: "nonsense-model" };
+    const { stdout } = await cli(["doctor", "--device", "cpu", "--output", "json"], { env });
+    const { checks } = JSON.parse(stdout) as { readonly checks: readonly object[] };
+    expect(checks).toContainEqual(
+      expect.objectContaining({
+        area: "models",
+        id: "nonsense-model",
+        result: "warn",
+        reason: expect.stringContaining("the default model:"),
+      }),
+    );
+  });
+
   it("--device looks at one device, on one line with the times of its self-tests", async () => {
     const { status, stdout } = await cli(["doctor", "--device", "cpu"]);
     expect(status).toBe(0);
