@@ -94,7 +94,7 @@ export function parseModelSpec(text: string, options: ParseSpecOptions = {}): Mo
   const plain = parsePlain(text, options);
   if (plain !== undefined) return plain;
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return parseUrl(text, options);
-  if (/^(file|data|ftp|blob|javascript):/i.test(text)) throw hostError(text, "expected https:// or http://");
+  if (/^(file|data|ftp|blob|javascript):/i.test(text)) throw schemeError(text);
   return parseName(text, options);
 }
 
@@ -214,7 +214,7 @@ function parseUrl(text: string, options: ParseSpecOptions): ModelSpec {
   } catch {
     throw syntax(text, "the address cannot be read");
   }
-  if (url.protocol !== "https:" && url.protocol !== "http:") throw hostError(text, `expected https:// or http://; got ${url.protocol}//`);
+  if (url.protocol !== "https:" && url.protocol !== "http:") throw schemeError(text, `; got ${url.protocol}//`);
   const hub = /^(www\.)?(hf\.co|huggingface\.co)$/.test(url.hostname) ? hubPage(url) : undefined;
   if (hub !== undefined) return { ...parseHub(text, hub, options), ...backend };
   checkHost(url, options.allowHosts ?? []);
@@ -412,6 +412,10 @@ function syntax(text: string, problem: string): SpellError {
 function hostError(text: string, problem: string, actions: readonly Action[] = []): SpellError {
   const where = text.slice(0, 80);
   return new SpellError("spec-host", `${JSON.stringify(where)} is not asked: ${problem}`, { where, actions });
+}
+
+function schemeError(text: string, got = ""): SpellError {
+  return hostError(text, `expected https:// or http://${got}`).with({ hint: "Give such an address, or the path of a file." });
 }
 
 /** What a name with a slash is for other programs: a file below this folder, or a repository of the Hub. */
