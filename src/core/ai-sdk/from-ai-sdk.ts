@@ -11,7 +11,7 @@ import type { ChatPrompt, FinishReason, GenerateOptions, Prompt, ResultOf, Usage
 import type { LanguageModel } from "../spec/language-model.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
 import { warning } from "../text/answer.ts";
-import { checkPrompt, refuseContinue } from "../text/check-call.ts";
+import { checkPrompts, refuseContinue } from "../text/check-call.ts";
 import { collect, modelStream } from "../text/collect.ts";
 import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
 import { wholeLetters } from "../text/whole-letters.ts";
@@ -100,7 +100,7 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
     refuseContinue(options, "a model of the AI SDK");
     if (closing.signal.aborted) throw closedError();
     const all = withDefaults(options, {});
-    const texts = prompts.map(checkPrompt);
+    const texts = checkPrompts(prompts);
     const { jsonSchema, choices, regex, grammar } = options;
     const held = (jsonSchema ?? choices ?? regex ?? grammar) === undefined ? undefined : constraintOf(options);
     const form = servedForm(held);

@@ -39,7 +39,7 @@ export interface Models {
   list(backend?: string): Promise<readonly ModelRecord[]>;
   /** As list(), with what became of each backend. */
   listAll(backend?: string): Promise<ModelList>;
-  /** Models that can be pulled; asks no network. @throws SpellError backend-unknown */
+  /** Models that can be pulled; asks no network. @throws SpellError backend-unknown, run-option */
   available(filter?: AvailableFilter): Promise<readonly AvailableModel[]>;
   /**
    * What a pull would do; asks the source. With `looksAhead` also whether the model would run: headers are read at the source, no weights are fetched.
@@ -54,7 +54,7 @@ export interface Models {
   remove(name: string): Promise<RemoveResult>;
   /** Hashes files anew. @param name default: all models of the store and of the package */
   verify(name?: string, options?: VerifyOptions): Promise<readonly VerifyResult[]>;
-  /** Deletes unfinished downloads and files that no model uses. */
+  /** Deletes unfinished downloads, files that no model uses, and kept states. @throws SpellError run-option, before anything is deleted */
   prune(options?: PruneOptions): Promise<readonly PrunedItem[]>;
   /** Health of each backend, by its type; of services elsewhere, by their names, whether they have a key: only one that is named is asked. @param backend type or name of a provider; default: all @throws SpellError backend-unknown */
   status(backend?: string): Promise<Readonly<Record<string, BackendStatus>>>;
@@ -71,11 +71,15 @@ export interface Models {
 const pullOptionNames = ["force", "quantization", "as", "allowHosts", "offline", "signal", "onProgress", "onEvent"];
 const offerOptionNames = [...pullOptionNames, "device", "contextSize", "looksAhead"];
 
+/** Only a page that looks after models pays for it. */
+const checks = (): Promise<typeof import("./refuse-call.ts")> => import("./refuse-call.ts");
+
 type RouteOptions = Pick<PullOptions, "quantization"> & { readonly allowHosts?: readonly string[] | "any" | undefined };
 
 /** @param road reads the configuration with the first question */
 export function createModels(road: () => Promise<Providers>, pool: Pool, platform: Platform): Models {
   const routeOf = async (name: string, { allowHosts, quantization }: RouteOptions = {}): Promise<Route> => {
+    if (typeof name !== "string") throw (await checks()).wrongName(name);
     const providers = await road();
     return providers.route(withVariant(providers.parse(name, allowHosts), quantization));
   };
@@ -116,27 +120,27 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
       return models;
     },
     async available(filter = {}) {
+      (await checks()).checkModelOptions("available", filter);
       return (await Promise.all((await each(filter.backend)).map((backend) => backend.available?.(filter) ?? []))).flat();
     },
     async offer(name, { looksAhead = false, ...options } = {}) {
       checkLoadOptions(options, offerOptionNames, "offer");
       const { backend, spec } = await routeOf(name, options);
-      const found = await need(backend, "offer", spec)(spec, options, looksAhead);
+      const offer = await need(backend, "offer", spec);
+      const found = await offer(spec, options, looksAhead);
       return { ...found, spec: printModelSpec({ ...spec, backend: backend.name }) };
     },
     async pull(name, options = {}) {
-      checkOptionNames(options, pullOptionNames, "pull");
+      (await checks()).checkModelOptions("pull", options, pullOptionNames);
       const route = await routeOf(name, options);
       const { backend, spec } = route;
-      return need(
-        backend,
-        "pull",
-        spec,
-      )(spec, options).catch(async (error: unknown) => {
+      const pull = await need(backend, "pull", spec);
+      return pull(spec, options).catch(async (error: unknown) => {
         throw await (await road()).explain(error, route);
       });
     },
     async info(source, options = {}) {
+      (await checks()).checkModelOptions("info", options);
       const text = typeof source === "string" ? source : source instanceof URL ? pathOfUrl(source) : undefined;
       if (text === undefined) return (await (await road()).forFiles()).info(source as FileSource, options);
       const { backend, spec } = await (options.remote === true ? routeOf(text) : routeOfStored(text));
@@ -144,17 +148,23 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
     },
     async remove(name) {
       const { backend, spec } = await routeOfStored(name);
-      const removed = await need(backend, "remove", spec)(spec);
+      const remove = await need(backend, "remove", spec);
+      const removed = await remove(spec);
       await pool.unload({ provider: backend.name, id: removed.modelId });
       return removed;
     },
     async verify(name, options = {}) {
+      (await checks()).checkModelOptions("verify", options);
       if (name === undefined)
         return (await Promise.all((await each()).map((backend) => backend.verify?.(undefined, options) ?? []))).flat();
       const { backend, spec } = await routeOfStored(name);
-      return need(backend, "verify", spec)(spec, options);
+      const verify = await need(backend, "verify", spec);
+      return verify(spec, options);
     },
-    prune: async (options = {}) => (await Promise.all((await each()).map((backend) => backend.prune?.(options) ?? []))).flat(),
+    async prune(options = {}) {
+      (await checks()).checkModelOptions("prune", options);
+      return (await Promise.all((await each()).map((backend) => backend.prune?.(options) ?? []))).flat();
+    },
     async status(word) {
       const providers = await road();
       const isNamed = word !== undefined && word !== "all";
@@ -175,7 +185,7 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
       checkOptionNames(options, ["whenIdle"], "unload");
       const { whenIdle } = options;
       if (model === undefined) return pool.unload(undefined, whenIdle);
-      if (typeof model === "object") return pool.unload({ provider: model.provider, id: model.modelId }, whenIdle);
+      if (typeof model === "object" && model !== null) return pool.unload({ provider: model.provider, id: model.modelId }, whenIdle);
       const { backend, spec } = await routeOfStored(model);
       return pool.unload({ provider: backend.name, id: (await backend.find(spec, {})).id }, whenIdle);
     },
@@ -189,17 +199,14 @@ function idAt(id: string, provider: string, { parse }: Pick<Providers, "parse">)
 }
 
 /** @throws SpellError usage-not-available where a backend cannot do it */
-function need<K extends "offer" | "pull" | "remove" | "verify">(backend: Backend, what: K, spec: ModelSpec): NonNullable<Backend[K]> {
+async function need<K extends "offer" | "pull" | "remove" | "verify">(
+  backend: Backend,
+  what: K,
+  spec: ModelSpec,
+): Promise<NonNullable<Backend[K]>> {
   const method = backend[what];
-  if (method !== undefined) return method;
-  const model = printModelSpec({ ...spec, backend: backend.type });
-  const message = `${backend.type} cannot ${what} ${model}`;
-  const hint =
-    what === "verify"
-      ? "It looks after its own files: a pull checks them, and fetches those that are damaged."
-      : "Only models of candle have this.";
-  const actions = what === "verify" ? [{ kind: "pull", model } as const] : [];
-  throw new SpellError("usage-not-available", message, { where: backend.name, hint, actions });
+  if (method === undefined) throw (await checks()).cannot(backend, what, spec);
+  return method;
 }
 
 /** The variant of a name, said apart from it. @throws SpellError usage-value where both name different ones */

@@ -14,7 +14,7 @@ import { isModelSpec, type ModelSpec, printModelSpec } from "../spec/model-spec.
 import type { RerankModel } from "../spec/rerank-model.ts";
 import type { EncoderUse } from "../spec/runtime.ts";
 import type { ManyPart, StreamPart } from "../spec/stream-part.ts";
-import { asOptions, checkPrompt } from "../text/check-call.ts";
+import { asOptions, checkPrompts } from "../text/check-call.ts";
 import { collect, modelStream } from "../text/collect.ts";
 import { checkGenerateOptions, withDefaults } from "../text/parameters.ts";
 import { createQueue, type Queue, type Turn } from "../text/queue.ts";
@@ -229,7 +229,7 @@ function hold({ about, call, known }: Holder, source: Source): LanguageModel {
   async function* streamMany(prompts: readonly Prompt[], given: GenerateOptions = {}): AsyncGenerator<ManyPart, void, undefined> {
     const options = withDefaults(asOptions(given), source.calls.generate);
     checkGenerateOptions(options);
-    const texts = prompts.map(checkPrompt);
+    const texts = checkPrompts(prompts);
     const held = heldForm(options) === undefined ? undefined : (await import("../grammar/constraint.ts")).constraintOf(options);
     yield* call(options.signal, (model, signal) => answersOf(model, texts, { ...options, signal }, held));
   }

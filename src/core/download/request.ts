@@ -98,6 +98,8 @@ async function followBlind(url: URL, network: Network, options: RequestOptions, 
   return { response, url: end, firstHeaders: response.headers };
 }
 
+const allowingHint = "Where you trust this host, allow it. For good, models.allow_hosts allows hosts.";
+
 async function checkTarget(url: URL, origin: string, network: Network, options: RequestOptions): Promise<void> {
   // Another port of the machine the user named is as trusted as the first.
   if (options.isTrusted === true && url.hostname === new URL(origin).hostname) return;
@@ -112,11 +114,12 @@ async function checkTarget(url: URL, origin: string, network: Network, options: 
     if (inside !== undefined) throw insideError(url, inside);
   } catch (error) {
     if (url.origin === origin || !(error instanceof SpellError)) throw error;
-    const { hint, details, message } = error;
-    const followed = details === undefined ? {} : { hint, details };
+    const { hint, details, message, actions } = error;
+    const [inside] = actions.flatMap((action) => (action.kind === "pull" ? (action.allowHosts ?? []) : []));
+    const allowing = inside === undefined ? {} : { hint: allowingHint, details: { allowHost: inside } };
     throw new SpellError("net-redirect", `${options.what}: the redirect is not followed: ${message}`, {
       where: url.host,
-      ...followed,
+      ...(details === undefined ? allowing : { hint, details }),
       cause: error,
     });
   }

@@ -2,7 +2,7 @@
  * What a user types to name a model: one parser and one printer for command line, configuration, library and scripts.
  * It reads text; whether a backend is declared or a model exists is decided elsewhere (backends/).
  */
-import { SpellError } from "../errors.ts";
+import { SpellError, type SpellErrorOptions } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { decodeUri } from "../values.ts";
 import type { Action } from "./action.ts";
@@ -94,7 +94,7 @@ export function parseModelSpec(text: string, options: ParseSpecOptions = {}): Mo
   const plain = parsePlain(text, options);
   if (plain !== undefined) return plain;
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return parseUrl(text, options);
-  if (/^(file|data|ftp|blob|javascript):/i.test(text)) throw hostError(text, "expected https:// or http://");
+  if (/^(file|data|ftp|blob|javascript):/i.test(text)) throw schemeError(text);
   return parseName(text, options);
 }
 
@@ -214,7 +214,7 @@ function parseUrl(text: string, options: ParseSpecOptions): ModelSpec {
   } catch {
     throw syntax(text, "the address cannot be read");
   }
-  if (url.protocol !== "https:" && url.protocol !== "http:") throw hostError(text, `expected https:// or http://; got ${url.protocol}//`);
+  if (url.protocol !== "https:" && url.protocol !== "http:") throw schemeError(text);
   const hub = /^(www\.)?(hf\.co|huggingface\.co)$/.test(url.hostname) ? hubPage(url) : undefined;
   if (hub !== undefined) return { ...parseHub(text, hub, options), ...backend };
   checkHost(url, options.allowHosts ?? []);
@@ -242,12 +242,12 @@ function hubPage(url: URL): string | undefined {
  */
 export function checkHost(url: URL, allowed: readonly string[] | "any"): void {
   if (url.username !== "" || url.password !== "")
-    throw hostError(url.host, "an address must not hold a user name or password").with({ hint: "Remove them from the address." });
+    throw hostError(url.host, "an address must not hold a user name or password", { hint: "Remove them from the address." });
   if (allowed === "any" || isAllowed(url, allowed)) return;
   const host = plainHost(url);
   if (url.port !== "" && Number(url.port) < 1024) throw hostError(url.host, `port ${url.port} is not one of a web server`);
   const problem = hostProblem(host);
-  if (problem !== undefined) throw hostError(url.host, problem, [{ kind: "pull", model: url.href, allowHosts: [host] }]);
+  if (problem !== undefined) throw hostError(url.host, problem, { actions: [{ kind: "pull", model: url.href, allowHosts: [host] }] });
 }
 
 /** Hosts that a pull of a model has to be allowed: that of an address which is private or local. @param model any form of its name */
@@ -409,9 +409,13 @@ function syntax(text: string, problem: string): SpellError {
   });
 }
 
-function hostError(text: string, problem: string, actions: readonly Action[] = []): SpellError {
+function hostError(text: string, problem: string, more?: Pick<SpellErrorOptions, "actions" | "hint">): SpellError {
   const where = text.slice(0, 80);
-  return new SpellError("spec-host", `${JSON.stringify(where)} is not asked: ${problem}`, { where, actions });
+  return new SpellError("spec-host", `${JSON.stringify(where)} is not asked: ${problem}`, { where, ...more });
+}
+
+function schemeError(text: string): SpellError {
+  return hostError(text, "expected https:// or http://", { hint: "Give such an address, or a path." });
 }
 
 /** What a name with a slash is for other programs: a file below this folder, or a repository of the Hub. */

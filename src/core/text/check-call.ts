@@ -49,6 +49,12 @@ function checkKeys(record: object, known: readonly string[], where: string): voi
 const roles: ReadonlySet<string> = new Set(["system", "user", "assistant", "tool"]);
 const messageForm = '{ role: "system" | "user" | "assistant" | "tool", content: text or parts }';
 
+/** Several, as checkPrompt() takes each. @throws SpellError run-option */
+export function checkPrompts(prompts: readonly Prompt[]): readonly ChatPrompt[] {
+  if (!Array.isArray(prompts)) throw wrongOption("prompts", "a list of prompts", prompts);
+  return prompts.map(checkPrompt);
+}
+
 /**
  * @returns the prompt as backends get it: the text of each message joined, a message for each result of a tool
  * @throws SpellError run-option for anything but text and conversations

@@ -10,24 +10,22 @@ import type { Context } from "./context.ts";
 import { formatBytes, plural } from "./format.ts";
 import type { Screen } from "./render.ts";
 
-/** @throws SpellError usage-confirm; of LocalLlm.remove */
+/** All are looked up, and asked about, before the first is deleted. @throws SpellError usage-confirm; of LocalLlm.remove */
 export async function modelRemove(context: Context): Promise<number> {
   const { operands, flags, screen, openSpell } = context;
   const { models } = await openSpell();
-  const removed: RemoveResult[] = [];
+  /** by what they are, so that two names of one model remove it once */
+  const specs = new Map<string, string>();
   for (const spec of operands) {
-    if (!flags.has("yes")) {
-      const info = await models.info(spec).catch((error: unknown) => {
-        // A damaged model can be removed too; a model that is not there cannot.
-        if (error instanceof SpellError && /^(store|gguf|safetensors|tokenizer)-|^model-config/.test(error.code)) return undefined;
-        throw withoutPull(error);
-      });
-      if (info?.bundled === true) await models.remove(spec);
-      const question = removeQuestion(info, spec);
-      await confirm(context, question, "nothing was removed");
-    }
+    const info = await lookRemovable(models, spec);
+    if (specs.has(info?.id ?? spec)) continue;
+    specs.set(info?.id ?? spec, spec);
+    if (!flags.has("yes")) await confirm(context, removeQuestion(info, spec), "nothing was removed");
+  }
+  const removed: RemoveResult[] = [];
+  for (const spec of specs.values()) {
     const result = await models.remove(spec).catch((error: unknown) => {
-      throw withoutPull(error);
+      throw tellFinished(screen, withoutPull(error), { removed });
     });
     removed.push(result);
     screen.writeOwn(`${screen.clean(result.modelId)}\n`);
@@ -37,6 +35,27 @@ export async function modelRemove(context: Context): Promise<number> {
   }
   screen.document({ status: "ok", removed: toSnake(removed) });
   return 0;
+}
+
+/** @returns undefined for a damaged model, which can be removed too @throws SpellError of LocalLlm.remove, for what is not there or not removed */
+async function lookRemovable(models: Models, spec: string): Promise<ModelInfo | undefined> {
+  const isOthers = /^(\.{1,2}([/\\]|$)|[/~]|[A-Za-z]:[\\/])/.test(spec) || !(await models.isLocal(spec));
+  const info = isOthers
+    ? undefined
+    : await models.info(spec).catch((error: unknown) => {
+        if (error instanceof SpellError && !/^(model-(not|unknown|ambiguous|variant)|spec|backend|usage|ollama|net|run)/.test(error.code))
+          return undefined;
+        throw withoutPull(error);
+      });
+  // it says why not
+  if (isOthers || info?.bundled === true) await models.remove(spec);
+  return info;
+}
+
+/** The one document of a command that fails after others of its operands were finished. @returns the error */
+export function tellFinished(screen: Screen, error: unknown, finished: Readonly<Record<string, readonly unknown[]>>): unknown {
+  if (error instanceof SpellError) screen.document({ status: "error", ...toSnake(finished), error: screen.errorFields(error) });
+  return error;
 }
 
 /** The command that fetches a model does not help to remove it. */

@@ -8,6 +8,7 @@ import { flagText } from "./args.ts";
 import { askYesNo } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { formatBytes, formatEta, formatMs, plural } from "./format.ts";
+import { tellFinished } from "./model-keep.ts";
 import { calmLineMs, type Progress } from "./progress.ts";
 import type { Screen } from "./render.ts";
 import { shellQuote } from "./shell-quote.ts";
@@ -32,7 +33,9 @@ export async function modelPull(context: Context): Promise<number> {
   if (flags.has("dry-run")) return dryRun(context, spell, request);
   const models: PullResult[] = [];
   for (const spec of operands) {
-    const result = await pullShown(context, spell, spec, request);
+    const result = await pullShown(context, spell, spec, request).catch((error: unknown) => {
+      throw tellFinished(screen, error, { models });
+    });
     models.push(result);
     // where both outputs are one terminal, the line before this one ends with it
     if (!screen.errIsTerminal || !screen.outIsTerminal || screen.settings.quiet) screen.writeOwn(`${screen.clean(result.modelId)}\n`);

@@ -243,6 +243,21 @@ describe("a model under the settings of its provider", () => {
     abort.abort();
     expect(await running).toMatchObject({ code: "run-aborted" });
   });
+
+  it("refuses several prompts that are no list", async () => {
+    const { model } = await wrap(plainModel().model);
+    for (const prompts of ["abc", undefined, null, 5]) {
+      const asked = model
+        .streamMany(prompts as never)
+        [Symbol.asyncIterator]()
+        .next();
+      await expect(asked).rejects.toMatchObject({
+        code: "run-option",
+        where: "prompts",
+        message: expect.stringContaining("a list of prompts"),
+      });
+    }
+  });
 });
 
 describe("the pool", () => {

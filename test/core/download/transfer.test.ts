@@ -285,6 +285,18 @@ describe("a download", () => {
     expect(server.seen.length).toBeLessThanOrEqual(6);
   });
 
+  it("D15 a redirect to a private address names the host to allow, one of another kind none", async () => {
+    const plan = (location: string) => server.plan("/files/", [{ status: 302, headers: { location } }]);
+    plan("http://10.1.2.3:8080/m.gguf");
+    expect(await failure(pull())).toMatchObject({
+      code: "net-redirect",
+      hint: expect.stringContaining("allow it"),
+      details: { allowHost: "10.1.2.3" },
+    });
+    plan("file:///etc/passwd");
+    expect((await failure(pull())).details?.["allowHost"]).toBeUndefined();
+  });
+
   it("D15 G91 a redirect from https to http → net-redirect", async () => {
     const answers = [new Response(null, { status: 302, headers: { location: "http://example.org/m.gguf" } })];
     const fake: Network = { fetch: async () => answers.shift() ?? new Response("x"), clock: realClock(() => 0) };

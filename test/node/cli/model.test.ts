@@ -60,6 +60,19 @@ describe("model commands", () => {
     );
   });
 
+  it("of several, remove deletes none where one is not there; JSON has what was finished before an error", async () => {
+    const { status, models, error } = await json("model", "pull", "hf:owner/gguf", "hf:owner/nothing", "hf:owner/other");
+    expect([status, models, error]).toMatchObject(["error", [{ model_id: "hf:owner/gguf:Q8_0" }], { code: "net-auth" }]);
+    for (const wrong of ["tinyllama", "tiny-stories", "./own.gguf", "hf:owner/nothing"]) {
+      const run1 = await run(["model", "remove", "hf:owner/gguf", wrong, "--yes"]);
+      expect([run1.stdout, run1.status], wrong).toEqual(["", 3]);
+    }
+    expect(await json("model", "remove", "hf:owner/gguf", "hf:owner/gguf:Q8_0", "--yes")).toMatchObject({
+      status: "ok",
+      removed: [{ model_id: "hf:owner/gguf:Q8_0" }],
+    });
+  });
+
   it("own files are told as not verified; one that changed or is gone with the command that names it anew", async () => {
     const path = join(home, "own.gguf");
     writeFileSync(path, gguf);

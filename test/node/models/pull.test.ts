@@ -264,6 +264,27 @@ describe("pull", () => {
     expect(await llm.pull(`${url}#sha256=${sha256(gguf)}`, { allowHosts, force: true })).toMatchObject({ verified: "sha256" });
   });
 
+  it("after a redirect inside the network suggests to allow that host too; after one that leads nowhere, nothing", async () => {
+    const { llm } = open();
+    const model = `${server.url}/files/plain.gguf`;
+    const pull = () => failure(llm.pull(model, { allowHosts: ["127.0.0.1", "nas"], force: true }));
+    const sent = (location: string | undefined) =>
+      server.plan(
+        "/files/",
+        Array.from({ length: 8 }, () => ({ status: 302, headers: location === undefined ? {} : { location } })),
+      );
+    sent("http://10.1.2.3/m.gguf");
+    expect(await pull()).toMatchObject({
+      code: "net-redirect",
+      actions: [{ kind: "pull", model, allowHosts: ["127.0.0.1", "nas", "10.1.2.3"] }],
+    });
+    for (const location of ["file:///etc/passwd", model, undefined]) {
+      server.reset();
+      sent(location);
+      expect(await pull(), location).toMatchObject({ code: "net-redirect", actions: [] });
+    }
+  });
+
   it("the pull that mends a model names the private host that was allowed before", async () => {
     server.files.set("m.gguf", gguf);
     const { llm } = open();

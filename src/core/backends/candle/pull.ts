@@ -1,7 +1,7 @@
 /** Fetches a model, or says that it is here; mends one that is damaged, and gives it another name. */
 import { type AliasRecord, aliasKey, type ModelManifest, type StoredModel } from "../../download/manifest.ts";
 import { type PullEvent, pullModel } from "../../download/pull.ts";
-import { SpellError } from "../../errors.ts";
+import { type ErrorCode, SpellError } from "../../errors.ts";
 import { totalSize } from "../../formats/byte-source.ts";
 import { findEntry } from "../../hub/catalogue.ts";
 import { checkModelName, hostsToAllow, type ModelSpec, printModelSpec } from "../../spec/model-spec.ts";
@@ -107,6 +107,9 @@ async function nameIt(context: CandleContext, as: string | undefined, { key, man
   await context.platform.store.writeManifest(aliasKey(as), { schema: 1, alias: as, target: key, id: manifest.id } satisfies AliasRecord);
 }
 
+/** The same pull would meet them again. */
+const unmoved: ReadonlySet<ErrorCode> = new Set(["net-gated", "net-auth", "net-not-found", "net-redirect"]);
+
 /** The pull that goes on, and how far it is. */
 function withPull(error: SpellError, model: string, { allowHosts = [] }: PullOptions, modelId?: string): SpellError {
   const [kept, total] = [error.details?.["keptBytes"], error.details?.["totalBytes"]];
@@ -114,7 +117,7 @@ function withPull(error: SpellError, model: string, { allowHosts = [] }: PullOpt
   const host = error.details?.["allowHost"];
   const asked = typeof host === "string" ? [host] : [];
   const hosts = [...new Set([...(hostsToAllow(model) ?? []), ...allowHosts, ...asked])];
-  const repeats = asked.length > 0 || (error.code.startsWith("net-") && !["net-gated", "net-auth", "net-not-found"].includes(error.code));
+  const repeats = asked.length > 0 || (error.code.startsWith("net-") && !unmoved.has(error.code));
   return error.with({
     hint: isPart ? `The same pull continues at ${Math.floor((100 * kept) / total)}%.` : error.hint,
     actions: repeats ? [{ kind: "pull", model, ...(hosts.length > 0 && { allowHosts: hosts }) }] : error.actions,
