@@ -79,9 +79,7 @@ export async function prepare(document: RagDocument, at: number, parts: PrepareP
 }
 
 function kindOf(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (value === null) return "null";
-  return Array.isArray(value) ? "a list" : typeof value;
+  return Array.isArray(value) ? "a list" : value === null ? "null" : value === undefined ? "nothing" : typeof value;
 }
 
 /**

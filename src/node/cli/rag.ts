@@ -104,7 +104,14 @@ export function ragIngest(context: Context): Promise<number> {
   const work = async (rag: Rag, place: RagPlace): Promise<number> => {
     const { findFiles, isInside } = await import("./rag-files.ts");
     const { files, folders, links, others, hidden, odd, unread } = await findFiles(operands);
-    const limit = (await context.config()).config.rag.ingest;
+    const { config, get } = await context.config();
+    const limit = config.rag.ingest;
+    // the default is about calls of programs: here it is how many files are handed over at once
+    if (files.length > limit.max_documents && get("rag.ingest.max_documents")?.origin !== "default")
+      throw new SpellError("rag-input", `expected at most ${limit.max_documents} documents in one call, got ${files.length}`, {
+        where: "rag.ingest.max_documents",
+        hint: "Name fewer files at once, or raise rag.ingest.max_documents.",
+      });
     // where nothing is there yet vectors are made in any case
     const known = await rag.documents(place).catch(() => undefined);
     if ((known ?? []).length === 0 && files.length > 0) await needModel(context);

@@ -523,6 +523,18 @@ describe("rag", () => {
     expect(await best("Blaise")).toMatchObject({ heading: "name,town", content: "Ada,London\nBlaise,Clermont" });
   });
 
+  it("reads no more files than rag.ingest.max_documents where that is set", async () => {
+    const cwd = folderOf({ "llmspell.toml": "[rag.ingest]\nmax_documents = 2\n", "notes/a.md": "a", "notes/b.md": "b", "notes/c.md": "c" });
+    const env = { LLMSPELL_HOME: join(cwd, "home") };
+    const refused = await cli(["rag", "ingest", "notes"], { cwd, env });
+    expect(refused).toMatchObject({ stdout: "", stderr: expect.stringContaining("expected at most 2 documents in one call, got 3") });
+    expect(refused.stderr).toContain("[rag-input]");
+    expect(await cli(["rag", "ingest", "notes/a.md", "notes/b.md"], { cwd, env })).toMatchObject({
+      status: 0,
+      stdout: "2 documents, 2 passages\n",
+    });
+  });
+
   it("tells what was removed once that is saved", async () => {
     let isReadOnly = false;
     const { run } = await program(undefined, undefined, undefined, (path) => {
