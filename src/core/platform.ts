@@ -497,6 +497,8 @@ export interface McpHost {
 
 /** Files that are kept beside an index: an audit, copies, what a search saw. They are for their owner alone. Every method may throw store-denied, store-full. */
 export interface SideFiles {
+  /** Makes the file of addLine() where there is none. @throws SpellError where nothing can be added to it */
+  touch(path: string): Promise<void>;
   /** Adds a line with one write, so that several processes may do so at once. */
   addLine(path: string, line: string): Promise<void>;
   /** A file under a new name in a folder, which is made. */

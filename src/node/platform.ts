@@ -65,6 +65,7 @@ function lazyStates(): KeptStates {
 function lazySideFiles(): SideFiles {
   const files = async () => (await import("./rag/side-files.ts")).nodeSideFiles;
   return {
+    touch: async (...asked) => (await files()).touch(...asked),
     addLine: async (...asked) => (await files()).addLine(...asked),
     write: async (...asked) => (await files()).write(...asked),
     list: async (...asked) => (await files()).list(...asked),

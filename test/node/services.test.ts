@@ -142,6 +142,39 @@ describe("every key of a provider", () => {
     }
   });
 
+  it("rag.embedding.max_retries alone counts tries of embeddings, each with the whole time, and the service's own words are told", async () => {
+    const ragOf = (origin: string, embedding: object) => {
+      const office = { provider_type: "openai-compatible", base_url: `${origin}/v1/`, retry: quick } as const;
+      const rag = { embedding: { default_provider: "office", model: "office/e", ...embedding } };
+      const spell = createSpell({ platform: memoryPlatform({ fetch }), config: { providers: { office }, rag }, env: {} });
+      closing.push(() => void spell.dispose());
+      return spell.rag();
+    };
+    const note = { id: "a", text: "The oven is hot." };
+    for (const [max_retries, status] of [
+      [0, 500],
+      [1, 500],
+      [1, 503],
+    ] as const) {
+      const { heard, origin } = await serve((_, response) => refuse(response, status, { message: "it fell over" }));
+      const rag = await ragOf(origin, { max_retries, timeout_seconds: 2 });
+      expect(await failure(rag.ingest(note))).toMatchObject({
+        code: "provider-error",
+        message: expect.stringContaining(`answered ${status}: it fell over`),
+      });
+      expect(heard.filter(({ path }) => path.endsWith("/embeddings"))).toHaveLength(max_retries + 1);
+    }
+    const stuck = await serve((_, response, count) => (count === 0 ? refuse(response, 500, { message: "it fell over" }) : undefined));
+    const rag = await ragOf(stuck.origin, { max_retries: 1, timeout_seconds: 1 });
+    expect(await failure(rag.ingest(note))).toMatchObject({
+      code: "rag-timeout",
+      message: expect.stringMatching(/gave no vectors within 1 s; before: .*answered 500: it fell over/),
+    });
+    const waits = await serve((_, response) => refuse(response, 429, { message: "later" }, { "retry-after": "1" }));
+    await failure((await ragOf(waits.origin, { max_retries: 1 })).ingest(note));
+    expect((waits.heard[1]?.at ?? 0) - (waits.heard[0]?.at ?? 0)).toBeGreaterThan(900);
+  });
+
   it("max_retries counts tries after 408, 429, 5xx and resets; retry.* says how long between", async () => {
     for (const status of [408, 429, 500, 503, 529]) {
       const { heard, origin } = await serve((_, response, count) => (count < 2 ? refuse(response, status, "") : say(response)));

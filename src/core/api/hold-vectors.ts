@@ -22,10 +22,10 @@ export function holdVectors({ about, call, known }: Holder): EmbeddingModel {
     },
     async embed(texts: readonly string[], options: EmbedOptions = {}) {
       checkEmbedCall(texts, options, vectors().dimensions);
-      const { query, truncate = false, dimensions, signal } = options;
+      const { query, truncate = false, dimensions, retries, signal } = options;
       if (texts.length === 0) return { vectors: [], dimensions: dimensions ?? vectors().dimensions ?? 0, tokens: 0, warnings: [] };
       const written = withPrefix(texts, query, vectors().prefixes);
-      const parts = call(signal, (model, stop) => vectors(model).embed(written, { truncate, signal: stop }));
+      const parts = call(signal, (model, stop) => vectors(model).embed(written, { truncate, retries, signal: stop }));
       return collectVectors(parts, texts.length, dimensions);
     },
     async countTokens(texts: readonly string[], { signal }: Pick<EmbedOptions, "signal"> = {}) {

@@ -15,7 +15,7 @@ export type ScorePart = ScoredText | NotePart;
 
 /** @throws SpellError run-option */
 export function checkEmbedCall(texts: readonly string[], options: EmbedOptions, dimensions: number | undefined): void {
-  checkOptionNames(options, ["query", "dimensions", "truncate", "signal"], "embed");
+  checkOptionNames(options, ["query", "dimensions", "truncate", "retries", "signal"], "embed");
   for (const name of ["query", "truncate"] as const) {
     const value = options[name];
     if (value !== undefined && typeof value !== "boolean") throw wrongOption(name, "true or false", value);

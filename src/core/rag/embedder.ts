@@ -43,6 +43,9 @@ export interface Embedded {
   readonly warnings: readonly string[];
 }
 
+/** A server that asks for a longer wait is not asked again. */
+const longestAskedMs = 120_000;
+
 export const lexicalName = "lexical";
 
 /** @param provider `lexical`, or what makes the vectors @throws SpellError rag-model where a model is needed and none is named */
@@ -107,22 +110,31 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
   };
   const ask = async (texts: readonly string[], query: boolean, signal: AbortSignal | undefined) => {
     const loaded = await opened();
+    let before = "";
     for (let tries = 0; ; tries += 1) {
       const timeout = AbortSignal.timeout(timeout_seconds * 1000);
       try {
         return await loaded.embed(texts, {
           query,
           truncate: true,
+          // tries are counted here: each has the whole time
+          retries: 0,
           signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
         });
       } catch (error) {
         if (timeout.aborted && signal?.aborted !== true)
-          throw new SpellError("rag-timeout", `${name} gave no vectors within ${timeout_seconds} s`, {
+          throw new SpellError("rag-timeout", `${name} gave no vectors within ${timeout_seconds} s${before}`, {
             where: "rag.embedding.timeout_seconds",
             cause: error,
           });
-        if (!(error instanceof SpellError) || !error.retryable || tries >= max_retries) throw error;
-        await new Promise((resolve) => setTimeout(resolve, Math.min(8000, 250 * 2 ** tries)));
+        if (!(error instanceof SpellError) || tries >= max_retries) throw error;
+        const { retryAfterMs } = { ...error.details } as { readonly retryAfterMs: number | undefined };
+        if (!error.retryable || (retryAfterMs as number) > longestAskedMs) throw error;
+        before = `; before: ${error.message}`;
+        await new Promise((resolve) => {
+          setTimeout(resolve, retryAfterMs ?? Math.min(8000, 250 * 2 ** tries));
+          signal?.addEventListener("abort", resolve);
+        });
       }
     }
   };

@@ -44,12 +44,12 @@ export async function prepare(document: RagDocument, at: number, parts: PrepareP
   const { settings, chunking, readers, sourceOf } = parts;
   const where = `documents[${at}]`;
   const wrong = (what: string, expected: string, got: unknown): SpellError =>
-    new SpellError("rag-input", `${where}: ${what}: expected ${expected}, got ${got === undefined ? "nothing" : typeof got}`, { where });
+    new SpellError("rag-input", `${where}: ${what}: expected ${expected}, got ${kindOf(got)}`, { where });
   const wrongId = (id: unknown): SpellError => {
     const got = typeof id !== "string" ? typeof id : id.length > 1000 || id === "" ? id.length : "U+001F";
     return new SpellError("rag-input", `${where}: id: expected text of 1–1000 characters without U+001F, got ${got}`, { where });
   };
-  if (!isObject(document)) throw wrong("document", "an object", document);
+  if (!isObject(document) || Array.isArray(document)) throw wrong("document", "an object", document);
   const { name, bytes: given, metadata = {} } = document as RagDocument;
   const said = (document as RagDocument).text ?? (document as RagDocument).content;
   if (!isObject(metadata) || Array.isArray(metadata)) throw wrong("metadata", "an object", metadata);
@@ -76,6 +76,10 @@ export async function prepare(document: RagDocument, at: number, parts: PrepareP
   const id = named ?? hash.slice(0, 16);
   if (typeof id !== "string" || id === "" || id.length > 1000 || id.includes("\u001f")) throw wrongId(id);
   return { id, title, metadata, hash, chunks: async () => placed(await cut(file, parts), file.before) };
+}
+
+function kindOf(value: unknown): string {
+  return Array.isArray(value) ? "a list" : value === null ? "null" : value === undefined ? "nothing" : typeof value;
 }
 
 /**

@@ -31,7 +31,7 @@ export function createRag(host: RagHost): Rag {
   const { embedding, search: searching, tenants } = settings;
   // what is switched off is not fetched
   const audits = once(async () => (await import("./audit.ts")).createAudit(settings, platform));
-  const audit = settings.security.enable_audit_logging ? async (line: string) => (await audits())?.(line) : undefined;
+  const audit = settings.security.enable_audit_logging ? audits : undefined;
   const watch = createWatch(settings, { now, wallTime, log, audit });
   const dumps = once(async () => (await import("./dumps.ts")).createDumps(settings, platform, wallTime));
   const dump = async (operation: string, data: unknown): Promise<void> => {

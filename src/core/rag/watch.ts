@@ -3,14 +3,15 @@ import { bucket } from "../bucket.ts";
 import type { RagConfig } from "../config/config.generated.ts";
 import { SpellError } from "../errors.ts";
 import type { LogEntry } from "../platform.ts";
+import type { Audit } from "./audit.ts";
 import type { OperationStats } from "./types.ts";
 
 export interface WatchHost {
   readonly now: () => number;
   readonly wallTime: () => number;
   readonly log: (entry: LogEntry) => void;
-  /** Adds a line to the audit; absent where it is switched off, or the host keeps none. */
-  readonly audit?: ((line: string) => Promise<void>) | undefined;
+  /** Absent where it is switched off. @returns undefined where the host keeps none */
+  readonly audit?: (() => Promise<Audit | undefined>) | undefined;
 }
 
 export interface Watch {
@@ -55,7 +56,7 @@ export function createWatch({ debug, monitoring, security, performance }: RagCon
     });
   };
 
-  const note = async (operation: string, tenant: string, count: number, started: number, error: unknown): Promise<void> => {
+  const note = async (operation: string, tenant: string, count: number, started: number, error: unknown, kept?: Audit): Promise<void> => {
     const ms = now() - started;
     const code = error === undefined ? undefined : error instanceof SpellError ? error.code : "internal-error";
     if (isCounting) {
@@ -77,13 +78,15 @@ export function createWatch({ debug, monitoring, security, performance }: RagCon
       log({ level: "info", message: `rag: ${JSON.stringify(stats())}` });
     }
     const time = new Date(wallTime()).toISOString();
-    await audit?.(JSON.stringify({ time, tenant, operation, count, ms: Math.round(ms), ok: code === undefined, code }));
+    await kept?.add({ time, tenant, operation, count, ms: Math.round(ms), ok: code === undefined, code });
   };
 
   return {
     async call(operation, tenant, count, work) {
       const started = now();
       let failure: unknown;
+      const kept = await audit?.();
+      await kept?.check();
       try {
         if (security.enable_rate_limiting) {
           const rate = rates.get(tenant) ?? bucket(security.rate_limit_per_user, 60_000, now);
@@ -102,7 +105,7 @@ export function createWatch({ debug, monitoring, security, performance }: RagCon
         failure = error ?? new Error("nothing was said");
         throw error;
       } finally {
-        await note(operation, tenant, count, started, failure);
+        await note(operation, tenant, count, started, failure, kept);
       }
     },
     stats,

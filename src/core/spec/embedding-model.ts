@@ -9,6 +9,8 @@ export interface EmbedOptions {
   readonly dimensions?: number | undefined;
   /** A text with more tokens than the model reads is cut, with one warning. Default false: it is refused. */
   readonly truncate?: boolean | undefined;
+  /** How often a request to a service is made again that failed and may pass. Default: `max_retries` of its provider. */
+  readonly retries?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

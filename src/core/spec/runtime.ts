@@ -235,6 +235,8 @@ export interface ModelEmbedOptions {
   readonly countOnly?: boolean | undefined;
   /** A text that is too long is cut; else it is refused. */
   readonly truncate: boolean;
+  /** of a service: as EmbedOptions */
+  readonly retries?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

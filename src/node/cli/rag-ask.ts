@@ -9,7 +9,7 @@ import { flagWord } from "./advice.ts";
 import { checkText, flagText } from "./args.ts";
 import type { Context } from "./context.ts";
 import { defaultModel } from "./names.ts";
-import { copiesOf, searchOptions, titleOf, withRag } from "./rag.ts";
+import { copiesOf, ingestLine, searchOptions, titleOf, withRag } from "./rag.ts";
 import { disposeSoon, explain, loadModel, readGenerateOptions, readLoadOptions, type StreamEnd, usageFields } from "./session.ts";
 import { visibleText } from "./terminal.ts";
 
@@ -40,7 +40,7 @@ export async function ragAsk(context: Context): Promise<number> {
         {
           where: "rag.search.threshold",
           details: { threshold, documents },
-          ...(documents === 0 ? { hint: "Ingest files first:", actions: [{ kind: "shell", line: "llmspell rag ingest FOLDER" }] } : {}),
+          ...(documents === 0 ? { hint: "Ingest files first:", actions: [{ kind: "shell", line: ingestLine(place) }] } : {}),
         },
       );
     }

@@ -5,6 +5,7 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { isReadable } from "../../core/rag/files.ts";
 import { fits } from "../../core/wildcard.ts";
+import { errnoOf, isMissing } from "../errno.ts";
 
 export interface FoundFile {
   /** absolute, links resolved: the document's id */
@@ -28,8 +29,10 @@ export interface FoundTree {
   readonly others: readonly string[];
   /** hidden folders within folders, from the folder that was named on: none is entered */
   readonly hidden: readonly string[];
-  /** what lies in folders and cannot be read as a file, and why */
+  /** what lies in folders and cannot be read, and why */
   readonly odd: readonly { readonly source: string; readonly reason: string }[];
+  /** folders within folders that cannot be read: what lies in one may be there still */
+  readonly unread: readonly string[];
 }
 
 /** What is found on the way; each thing once, under the name that it had first. */
@@ -41,6 +44,7 @@ interface Findings {
   /** absent: they are entered, since a pattern names one */
   readonly hidden: Map<string, string> | undefined;
   readonly odd: Map<string, { readonly source: string; readonly reason: string }>;
+  readonly unread: Set<string>;
 }
 
 /** Folders that hold what programs made, whatever `.gitignore` says. */
@@ -61,11 +65,14 @@ interface Rules {
 export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
   const others = new Map<string, string>();
   const hidden = new Map<string, string>();
-  const found: Findings = { files: new Map(), links: new Map(), others, hidden, odd: new Map() };
+  const found: Findings = { files: new Map(), links: new Map(), others, hidden, odd: new Map(), unread: new Set() };
   const { files } = found;
   const folders: string[] = [];
   for (const path of paths) {
-    const facts = await stat(path).catch(() => undefined);
+    const facts = await stat(path).catch((cause: unknown) => {
+      if (isDenied(cause)) throw unreadable(path, cause);
+      return undefined;
+    });
     if (facts === undefined && /[*?]/.test(path)) {
       const steps = path.split(/[\\/]/);
       const at = steps.findIndex((step) => /[*?]/.test(step));
@@ -79,13 +86,13 @@ export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
         return fitsThis;
       };
       if (root !== undefined)
-        await walk(root, root, fitsOne, { ...found, others: undefined, hidden: pattern.some(isHidden) ? undefined : new Map() }, []);
+        await walk(root, fitsOne, { ...found, others: undefined, hidden: pattern.some(isHidden) ? undefined : new Map() }, []);
       if (!isFound) throw missing(path, "no file fits the pattern");
     } else if (facts === undefined) throw missing(path, "no such file or folder");
     else if (facts.isDirectory()) {
       const root = await realpath(path);
       folders.push(root);
-      await walk(root, root, () => true, found, await rulesAbove(root));
+      await walk(root, () => true, found, await rulesAbove(root));
     } else if (facts.isFile()) {
       const real = await realpath(path);
       const { name } = files.get(real) ?? { name: basename(path) };
@@ -99,20 +106,35 @@ export async function findFiles(paths: readonly string[]): Promise<FoundTree> {
     others: [...others].flatMap(([path, name]) => (files.has(path) ? [] : [name])).sort(),
     hidden: [...hidden.values()].sort(),
     odd: [...found.odd.values()],
+    unread: [...found.unread],
   };
+}
+
+/** What is in a folder, and its own rules. */
+async function entriesOf(folder: string): Promise<{ readonly entries: Dirent[]; readonly own: readonly Rules[] }> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const own = entries.some((entry) => entry.name === ".gitignore" && entry.isFile()) ? [await rulesOf(folder)] : [];
+  return { entries, own };
 }
 
 async function walk(
   root: string,
-  folder: string,
   isWanted: (inside: string) => boolean,
   found: Findings,
   above: readonly Rules[],
+  folder = root,
 ): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
-    throw new SpellError("store-denied", `${folder} cannot be read: ${messageOf(cause)}`, { where: folder, cause });
+  const listed = await entriesOf(folder).catch((cause: unknown) => {
+    if (folder === root) throw unreadable(folder, cause);
+    // one that is gone by now is none of the folder
+    if (isMissing(cause)) return undefined;
+    const source = `${basename(root)}/${relative(root, folder).replaceAll(sep, "/")}`;
+    found.odd.set(folder, { source, reason: `${source}: the folder cannot be read: ${messageOf(cause)}` });
+    found.unread.add(folder);
+    return undefined;
   });
-  const own = entries.some((entry) => entry.name === ".gitignore" && entry.isFile()) ? [await rulesOf(folder)] : [];
+  if (listed === undefined) return;
+  const { entries, own } = listed;
   const rules = [...above, ...own];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(folder, entry.name);
@@ -126,7 +148,7 @@ async function walk(
       if (entry.isDirectory() || isReadable(entry.name)) leaveOut("expected a name in UTF-8, got other bytes");
     } else if (entry.isDirectory()) {
       if (isHidden(entry.name) && found.hidden !== undefined) found.hidden.set(path, name);
-      else await walk(root, path, isWanted, found, rules);
+      else await walk(root, isWanted, found, rules, path);
     } else if (isHidden(entry.name)) {
       if (entry.name !== ".gitignore") found.others?.set(path, name);
     } else if (entry.isSymbolicLink()) {
@@ -134,10 +156,22 @@ async function walk(
     } else if (!entry.isFile()) leaveOut(`expected a file, got ${kindOf(entry)}`);
     else if (isReadable(entry.name)) {
       if (!isWanted(inside) || found.files.has(path)) continue;
-      // one that is gone by now is none of the folder
-      const facts = statSync(path, { throwIfNoEntry: false });
-      if (facts?.isFile() === true) found.files.set(path, { path, name, given: undefined, ...factsOf(facts) });
+      const facts = factsIn(path);
+      if (facts === "denied") {
+        leaveOut("cannot be read: permission denied");
+        found.unread.add(path);
+      } else if (facts?.isFile() === true) found.files.set(path, { path, name, given: undefined, ...factsOf(facts) });
     } else found.others?.set(path, name);
+  }
+}
+
+/** @returns "denied" in a folder that may be listed alone; undefined: it is gone by now, and none of the folder */
+function factsIn(path: string): Stats | "denied" | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    if (isDenied(cause)) return "denied";
+    throw unreadable(path, cause);
   }
 }
 
@@ -205,6 +239,20 @@ function fitsPath(pattern: readonly string[], inside: string): boolean {
     );
   };
   return matches(0, 0);
+}
+
+function isDenied(cause: unknown): boolean {
+  return errnoOf(cause) === "EACCES" || errnoOf(cause) === "EPERM";
+}
+
+/** A file or a folder of a person, whose permissions are theirs. */
+export function unreadable(path: string, cause: unknown): SpellError {
+  return new SpellError("store-denied", `${path} cannot be read: ${messageOf(cause)}`, {
+    where: path,
+    hint: "Check its permissions, and those of its folders.",
+    cause,
+    details: { isGone: errnoOf(cause) === "ENOENT" },
+  });
 }
 
 function missing(path: string, why: string): SpellError {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openRag, type RagSpell, takenBy } from "../../core/api/open-rag.ts";
-import { messageOf, SpellError } from "../../core/errors.ts";
+import { SpellError } from "../../core/errors.ts";
 import { embedderLoad } from "../../core/rag/embedder.ts";
 import type { Rag, RagDocument, RagHit, RagPlace, SearchOptions } from "../../core/rag/types.ts";
 import { unknownCollection } from "../../core/rag/unknown.ts";
@@ -17,6 +17,7 @@ import type { Progress } from "./progress.ts";
 import type { FoundFile } from "./rag-files.ts";
 import type { Screen } from "./render.ts";
 import { loadEmbeddings } from "./session.ts";
+import { shellQuote } from "./shell-quote.ts";
 import { visibleText } from "./terminal.ts";
 
 /** Characters of a passage that a list shows. */
@@ -103,8 +104,15 @@ export function ragIngest(context: Context): Promise<number> {
   let progress: Progress | undefined;
   const work = async (rag: Rag, place: RagPlace): Promise<number> => {
     const { findFiles, isInside } = await import("./rag-files.ts");
-    const { files, folders, links, others, hidden, odd } = await findFiles(operands);
-    const limit = (await context.config()).config.rag.ingest;
+    const { files, folders, links, others, hidden, odd, unread } = await findFiles(operands);
+    const { config, get } = await context.config();
+    const limit = config.rag.ingest;
+    // the default is about calls of programs: here it is how many files are handed over at once
+    if (files.length > limit.max_documents && get("rag.ingest.max_documents")?.origin !== "default")
+      throw new SpellError("rag-input", `expected at most ${limit.max_documents} documents in one call, got ${files.length}`, {
+        where: "rag.ingest.max_documents",
+        hint: "Name fewer files at once, or raise rag.ingest.max_documents.",
+      });
     // where nothing is there yet vectors are made in any case
     const known = await rag.documents(place).catch(() => undefined);
     if ((known ?? []).length === 0 && files.length > 0) await needModel(context);
@@ -159,7 +167,8 @@ export function ragIngest(context: Context): Promise<number> {
       }
       const kept = new Set(files.map(({ path }) => path).filter((path) => !vanished.has(path)));
       // what could not be opened before was mended on the way
-      const gone = (known ?? (await rag.documents(place))).filter((id) => !kept.has(id) && folders.some((folder) => isInside(id, folder)));
+      const isIn = (id: string, all: readonly string[]): boolean => all.some((folder) => id === folder || isInside(id, folder));
+      const gone = (known ?? (await rag.documents(place))).filter((id) => !kept.has(id) && isIn(id, folders) && !isIn(id, unread));
       const removed = gone.length === 0 ? 0 : await rag.remove(gone, place);
       progress.end();
       progress = undefined;
@@ -315,6 +324,8 @@ export function ragRemove(context: Context): Promise<number> {
     if (wanted.size > 0 && !flags.has("yes"))
       await confirm(context, `Remove ${plural(wanted.size, "document")} from the index? Files stay.`, "nothing was removed");
     const removed = await rag.remove([...wanted], place);
+    // what is told is done
+    await rag.save();
     screen.document({ status: "ok", removed });
     screen.writeOwn(`${plural(removed, "document")} removed\n`);
     return 0;
@@ -361,8 +372,17 @@ function oneLine(text: string): string {
 
 export async function noteNothing({ screen }: Context, rag: Rag, place: RagPlace): Promise<void> {
   const { documents } = await rag.stats(place);
-  if (documents === 0) screen.note("the index is empty:", [{ kind: "shell", line: "llmspell rag ingest FOLDER" }]);
+  if (documents === 0) screen.note("the index is empty:", [{ kind: "shell", line: ingestLine(place) }]);
   else screen.note("nothing was found");
+}
+
+/** What fills an index: the same one. */
+export function ingestLine({ collection, tenantId }: RagPlace): string {
+  const named = [
+    ["--collection", collection],
+    ["--tenant", tenantId],
+  ].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, shellQuote(value)]));
+  return ["llmspell rag ingest FOLDER", ...named].join(" ");
 }
 
 /** Bytes of files that are in memory at once, beside the first one. */
@@ -398,10 +418,7 @@ async function read({ path, name, size }: FoundFile, mostMegabytes: number): Pro
     // asking a thread for a short file takes several times as long as reading it
     return size < shortBytes ? readFileSync(path) : await readFile(path);
   } catch (cause) {
-    throw new SpellError("store-denied", `${path} cannot be read: ${messageOf(cause)}`, {
-      where: path,
-      cause,
-      details: { isGone: (cause as NodeJS.ErrnoException).code === "ENOENT" },
-    });
+    const { unreadable } = await import("./rag-files.ts");
+    throw unreadable(path, cause);
   }
 }

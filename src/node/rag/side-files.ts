@@ -1,7 +1,7 @@
 /** SideFiles over node:fs. */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, link, open, readdir, rename, rm } from "node:fs/promises";
+import { copyFile, type FileHandle, link, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { SideFiles } from "../../core/platform.ts";
 import { makeFolder } from "../make-folder.ts";
@@ -9,16 +9,8 @@ import { attempt, unlessMissing } from "../store/store-errors.ts";
 import { writeWhole } from "../write-whole.ts";
 
 export const nodeSideFiles: SideFiles = {
-  addLine: (path, line) =>
-    attempt(path, async () => {
-      makeFolder(dirname(path));
-      const file = await open(path, constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY, 0o600);
-      try {
-        await file.write(`${line}\n`);
-      } finally {
-        await file.close();
-      }
-    }),
+  touch: (path) => append(path, async () => undefined),
+  addLine: (path, line) => append(path, (file) => file.write(`${line}\n`)),
   write: (folder, name, text) =>
     attempt(join(folder, name), async () => {
       makeFolder(folder);
@@ -39,6 +31,18 @@ export const nodeSideFiles: SideFiles = {
     }),
   removeFolder: (folder, name) => attempt(join(folder, name), () => rm(join(folder, name), { recursive: true, force: true })),
 };
+
+function append(path: string, work: (file: FileHandle) => Promise<unknown>): Promise<void> {
+  return attempt(path, async () => {
+    makeFolder(dirname(path));
+    const file = await open(path, constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY, 0o600);
+    try {
+      await work(file);
+    } finally {
+      await file.close();
+    }
+  });
+}
 
 /** Links where the system has them: files of an index never change. */
 async function copyInto(from: string, to: string): Promise<void> {

@@ -3,8 +3,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open, readdir, stat, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as zlib from "node:zlib";
+import { SpellError } from "../../core/errors.ts";
 import type { SearchFolder } from "../../core/platform.ts";
 import { once } from "../../core/values.ts";
 import { isMissing } from "../errno.ts";
@@ -21,8 +22,26 @@ const temporaryName = /^\.(?:([0-9a-f]{12})-(\d+)-)?[0-9a-f]+\.tmp$/;
 /** A container is a machine of its own: numbers of processes mean others there. */
 const machine = once(() => createHash("sha256").update(hostname()).digest("hex").slice(0, 12));
 
+const hint = "Check its permissions, or set rag.vector_storage.persistence_path to a folder that can be written.";
+
 /** @param path The first write makes it; a missing folder reads as empty. */
 export function nodeSearchFolder(path: string): SearchFolder {
+  const folder = folderAt(path);
+  const told = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      throw error instanceof SpellError && error.code === "store-denied" ? error.with({ hint }) : error;
+    });
+  return {
+    ...folder,
+    list: () => told(folder.list()),
+    size: (name) => told(folder.size(name)),
+    read: (name, from, length) => told(folder.read(name, from, length)),
+    write: (name, parts) => told(folder.write(name, parts)),
+    remove: (name) => told(folder.remove(name)),
+  };
+}
+
+function folderAt(path: string): SearchFolder {
   let isSwept = false;
   /** Removes what killed writers left, once for each object. @param names of the folder */
   async function sweep(names: readonly string[]): Promise<void> {
@@ -34,6 +53,7 @@ export function nodeSearchFolder(path: string): SearchFolder {
     place: path,
     async list() {
       const entries = (await unlessMissing(path, () => readdir(path, { withFileTypes: true }))) ?? [];
+      if (entries.length === 0) await refuseFile(path);
       await sweep(entries.map(({ name }) => name));
       return entries
         .filter((entry) => entry.isFile() && isFile(entry.name))
@@ -80,6 +100,16 @@ export function nodeSearchFolder(path: string): SearchFolder {
     // Deno and Bun may have none
     crc32: zlib.crc32 as typeof zlib.crc32 | undefined,
   };
+}
+
+/** @throws SpellError store-denied where a file lies in the place of the folder, or of one above it */
+async function refuseFile(path: string): Promise<void> {
+  for (let at = path; ; at = dirname(at)) {
+    const facts = await stat(at).catch(() => undefined);
+    if (facts === undefined && dirname(at) !== at) continue;
+    if (facts === undefined || facts.isDirectory()) return;
+    throw new SpellError("store-denied", `${at}: expected a folder, got a file`, { where: at });
+  }
 }
 
 function temporary(): string {

@@ -41,6 +41,7 @@ async function indexOf(settings: Settings) {
     graphs: [] as unknown[],
   };
   const sideFiles: SideFiles = {
+    touch: async () => undefined,
     addLine: async (path, line) => void seen.files.set(path, `${seen.files.get(path) ?? ""}${line}\n`),
     write: async (folder, name, text) => void seen.files.set(`${folder}/${name}`, text),
     list: async (folder) => {

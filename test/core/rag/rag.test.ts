@@ -49,6 +49,15 @@ describe("retrieval", () => {
     expect((await rag.search("chain", { topK: 1 }))[0]).toMatchObject({ id: "bike", metadata: { kind: "repair", year: 2025 } });
   });
 
+  it("says what it got in place of a document, or of its metadata", async () => {
+    const { rag } = await open();
+    const got = async (document: unknown) => (await failure(rag.ingest([document as (typeof notes)[0]]))).message;
+    expect(await got(null)).toBe("documents[0]: document: expected an object, got null");
+    expect(await got(["bread"])).toBe("documents[0]: document: expected an object, got a list");
+    expect(await got("bread")).toBe("documents[0]: document: expected an object, got string");
+    expect(await got({ text: "x", metadata: [1] })).toBe("documents[0]: metadata: expected an object, got a list");
+  });
+
   it("reads no bytes of the version that it has, as long as they would be cut and shown alike", async () => {
     const { rag } = await open();
     let reads = 0;

@@ -1,6 +1,18 @@
 /** `rag …` over folders on disk: which files are read, what is told, what is asked of a model; the real bin once. */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createSpell, type Spell } from "../../../src/core/api/spell.ts";
@@ -18,7 +30,12 @@ import { tinyLlama } from "../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../fixtures/gguf-writer.ts";
 import { docxOf, pdfOf } from "../../fixtures/office.ts";
 import { failure } from "../../support/failure.ts";
-import { cli, home, keptScreen, scriptedContext } from "./support.ts";
+import { bin, cleanEnv, cli, home, keptScreen, scriptedContext } from "./support.ts";
+
+/** Root reads everything: there the bin is run for another user. */
+const stranger = process.getuid?.() === 0 ? { uid: 54_321, gid: 54_321 } : {};
+const hasPermissions =
+  process.platform !== "win32" && spawnSync(process.execPath, [bin, "--version"], { ...stranger, cwd: "/" }).status === 0;
 
 /** A folder with these files. */
 function folderOf(files: Readonly<Record<string, string | Uint8Array>>): string {
@@ -38,6 +55,7 @@ async function program(
   answer: (prompt: string) => readonly string[] = () => ["At 230 degrees", " [1]."],
   readers = documentReaders(),
   loads?: string[],
+  searchFolder = nodeSearchFolder,
 ) {
   const files = { "tiny-stories/tiny-stories.gguf": writeGguf(tinyLlama()) };
   const asked: string[] = [];
@@ -53,7 +71,7 @@ async function program(
   const created = createSpell({
     platform: {
       ...memoryPlatform({ files, gguf }),
-      searchFolder: async (place) => nodeSearchFolder(place),
+      searchFolder: async (place) => searchFolder(place),
       documentReaders: readers,
     },
     config,
@@ -121,6 +139,53 @@ describe("files of rag ingest", () => {
     expect(await names(`${folder}/**/*.txt`)).toEqual(["camp/keep.txt"]);
     for (const path of [join(folder, "nothing.md"), `${folder}/*.pdf`])
       expect(await failure(findFiles([path]))).toMatchObject({ code: "usage-value", where: path });
+  });
+});
+
+describe.runIf(hasPermissions)("files of rag ingest that may not be read", () => {
+  it("are left out of a folder with a note, and kept in the index; named ones are refused with a hint about them", () => {
+    const own = mkdtempSync(join(tmpdir(), "llmspell-denied-"));
+    try {
+      const folder = join(own, "notes");
+      for (const name of ["listed", "shut"]) mkdirSync(join(folder, name), { recursive: true });
+      for (const name of ["a.md", "b.md", "listed/c.md", "shut/d.md"]) writeFileSync(join(folder, name), `# ${name}\n`);
+      chmodSync(own, 0o777);
+      const rag = (...args: readonly string[]) => {
+        const env = { ...cleanEnv, HOME: own, LLMSPELL_HOME: join(own, "home") };
+        const { status, stdout, stderr } = spawnSync(process.execPath, [bin, "rag", ...args], {
+          ...stranger,
+          cwd: own,
+          env,
+          encoding: "utf8",
+        });
+        return { status, stdout, stderr };
+      };
+      expect(rag("ingest", "notes")).toMatchObject({ status: 0, stdout: "4 documents, 4 passages\n" });
+      for (const [name, mode] of [
+        ["b.md", 0],
+        ["listed", 0o444],
+        ["shut", 0],
+      ] as const)
+        chmodSync(join(folder, name), mode);
+      // the file changed, so that it would be read
+      utimesSync(join(folder, "b.md"), 1, 1);
+      const again = rag("ingest", "notes");
+      expect(again).toMatchObject({ status: 0, stdout: expect.stringMatching(/^0 documents, 0 passages, 1 unchanged, 3 left out$/m) });
+      expect(again.stderr).toContain("left out: notes/shut: the folder cannot be read: EACCES");
+      expect(again.stderr).toContain("left out: notes/listed/c.md: cannot be read: permission denied");
+      expect(rag("stats").stdout).toContain("documents: 4\n");
+      for (const path of ["notes/b.md", "notes/shut", "notes/shut/d.md"]) {
+        const { status, stderr } = rag("ingest", path);
+        expect({ path, status, stderr }).toMatchObject({
+          status: 3,
+          stderr: expect.stringContaining("Check its permissions, and those of its folders."),
+        });
+        expect(stderr).not.toContain("LLMSPELL_HOME");
+      }
+      for (const name of ["listed", "shut"]) chmodSync(join(folder, name), 0o755);
+    } finally {
+      rmSync(own, { recursive: true });
+    }
   });
 });
 
@@ -456,6 +521,74 @@ describe("rag", () => {
     expect(await best("where is the parcel from")).toMatchObject({ heading: "Greeting", content: "The parcel left Lisbon on Monday." });
     expect(await best("where hangs the saw")).toMatchObject({ heading: "Tools", content: "The saw hangs by the door & window." });
     expect(await best("Blaise")).toMatchObject({ heading: "name,town", content: "Ada,London\nBlaise,Clermont" });
+  });
+
+  it("reads no more files than rag.ingest.max_documents where that is set", async () => {
+    const cwd = folderOf({ "llmspell.toml": "[rag.ingest]\nmax_documents = 2\n", "notes/a.md": "a", "notes/b.md": "b", "notes/c.md": "c" });
+    const env = { LLMSPELL_HOME: join(cwd, "home") };
+    const refused = await cli(["rag", "ingest", "notes"], { cwd, env });
+    expect(refused).toMatchObject({ stdout: "", stderr: expect.stringContaining("expected at most 2 documents in one call, got 3") });
+    expect(refused.stderr).toContain("[rag-input]");
+    expect(await cli(["rag", "ingest", "notes/a.md", "notes/b.md"], { cwd, env })).toMatchObject({
+      status: 0,
+      stdout: "2 documents, 2 passages\n",
+    });
+  });
+
+  it("tells what was removed once that is saved", async () => {
+    let isReadOnly = false;
+    const { run } = await program(undefined, undefined, undefined, (path) => {
+      const folder = nodeSearchFolder(path);
+      return {
+        ...folder,
+        async write(name, parts) {
+          if (isReadOnly) throw new SpellError("store-denied", `${path}/${name}: the store failed (EROFS)`, { where: path });
+          return folder.write(name, parts);
+        },
+      };
+    });
+    const folder = folderOf(notes);
+    await run(ragIngest, [folder]);
+    isReadOnly = true;
+    const shown: string[] = [];
+    const error = await failure(
+      run(
+        (context) => {
+          const { screen } = context;
+          const document: typeof screen.document = (value, ...rest) => {
+            shown.push(JSON.stringify(value));
+            screen.document(value, ...rest);
+          };
+          return ragRemove({ ...context, screen: { ...screen, json: screen.json, document } });
+        },
+        [folder],
+        { yes: [] },
+      ),
+    );
+    expect(error).toMatchObject({ code: "store-denied" });
+    expect(shown).toEqual([]);
+    isReadOnly = false;
+    expect((await run(ragStats)).document).toMatchObject({ documents: 2 });
+  });
+
+  it("refuses a file in the place of its folder, and suggests what fills the same index", async () => {
+    const file = join(folderOf({ index: "x" }), "index");
+    const { run } = await program(undefined, undefined, undefined, (path) => nodeSearchFolder(join(file, path)));
+    for (const command of [ragSearch, ragStats])
+      expect(await failure(run(command, ["oven"]))).toMatchObject({
+        code: "store-denied",
+        message: `${file}: expected a folder, got a file`,
+        hint: expect.stringContaining("rag.vector_storage.persistence_path"),
+      });
+    const { run: kept } = await program();
+    const folder = folderOf(notes);
+    const flags = { collection: ["ch"], tenant: ["my team"] };
+    await kept(ragIngest, [folder], flags);
+    await kept(ragRemove, [], { ...flags, all: [], yes: [] });
+    expect((await kept(ragSearch, ["oven"], flags, "text")).err).toContain('llmspell rag ingest FOLDER --collection ch --tenant "my team"');
+    expect(await failure(kept(ragAsk, ["oven"], flags))).toMatchObject({
+      actions: [{ line: 'llmspell rag ingest FOLDER --collection ch --tenant "my team"' }],
+    });
   });
 
   it("runs as the profiles say: rag-dev answers with what is bundled, rag-prod says what to pull", async () => {

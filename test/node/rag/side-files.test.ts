@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { resolveConfig } from "../../../src/core/api/configuration.ts";
 import type { ConfigInput } from "../../../src/core/config/config.generated.ts";
+import type { LogEntry } from "../../../src/core/platform.ts";
 import { createRag } from "../../../src/core/rag/rag.ts";
 import { nodePlatform } from "../../../src/node/platform.ts";
 
@@ -15,8 +16,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-async function open(settings: NonNullable<ConfigInput["rag"]>, wallTime = (): number => Date.UTC(2026, 0, 1)) {
-  const platform = nodePlatform();
+async function open(
+  settings: NonNullable<ConfigInput["rag"]>,
+  wallTime = (): number => Date.UTC(2026, 0, 1),
+  log?: (entry: LogEntry) => void,
+) {
+  const platform = nodePlatform({ log });
   const rag = { vector_storage: { persistence_path: join(folder, "index"), save_interval_seconds: 0 }, ...settings };
   const { config } = await resolveConfig({ config: { rag }, env: {} }, platform);
   return createRag({ platform, settings: config.rag, wallTime, embeddings: () => Promise.reject(new Error("no model was expected")) });
@@ -47,6 +52,37 @@ describe("files beside an index", () => {
     ).toEqual(["t0", "t1"]);
     expect(lines[2]).toMatchObject({ operation: "search", ok: false, code: "rag-input", time: "2026-01-01T00:00:00.000Z" });
     expect(lines[3]).toMatchObject({ operation: "search", tenant: "default", ok: true });
+  });
+
+  it("refuse a call that the audit would miss before anything is done, and name its key; a dump that fails is told once", async () => {
+    writeFileSync(join(folder, "file"), "");
+    const log: string[] = [];
+    const audited = await open({ security: { enable_audit_logging: true, audit_log_path: join(folder, "file", "audit.log") } });
+    for (const call of [() => audited.ingest(note), () => audited.search("shed"), () => audited.save()])
+      await expect(call()).rejects.toMatchObject({ code: "store-denied", hint: expect.stringContaining("rag.security.audit_log_path") });
+    expect(await audited.documents()).toEqual([]);
+    const debug = { save_debug_dumps: true, debug_dump_path: join(folder, "file", "dumps") };
+    const dumped = await open({ debug }, undefined, (entry) => log.push(`${entry.level} ${entry.message}`));
+    await dumped.ingest(note);
+    expect(await dumped.search("shed")).toHaveLength(1);
+    expect(log.filter((line) => line.startsWith("warn"))).toEqual([
+      expect.stringMatching(/^warn rag: no dump was written \(rag\.debug\.debug_dump_path\): .*file/),
+    ]);
+  });
+
+  it("name the tenant of a save: the one that called since the last one", async () => {
+    const path = join(folder, "audit.log");
+    const rag = await open({ multi_tenant: true, security: { enable_audit_logging: true, audit_log_path: path } });
+    await rag.ingest(note, { tenantId: "a" });
+    await rag.save();
+    await rag.save();
+    await rag.search("shed", { tenantId: "b" });
+    await rag.ingest(note, { tenantId: "c" });
+    await rag.save();
+    await rag.close();
+    const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+    const told = lines.map((line) => JSON.parse(line) as { operation: string; tenant: string });
+    expect(told.flatMap(({ operation, tenant }) => (operation === "save" ? [tenant] : []))).toEqual(["a", "a", "b, c"]);
   });
 
   it("are whole copies that open as the index did; old ones go, others stay", async () => {

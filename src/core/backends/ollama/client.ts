@@ -19,6 +19,8 @@ interface Asked {
   readonly name?: string | undefined;
   /** bytes of a line; default: of an event of a stream */
   readonly mostBytes?: number | undefined;
+  /** default: those of the settings */
+  readonly retries?: number | undefined;
 }
 
 export interface OllamaClient {
@@ -50,7 +52,7 @@ export function createOllamaClient(
 
   async function* lines(
     path: string,
-    { method = "POST", body, signal, name, mostBytes = limits.serverEventBytes }: Asked,
+    { method = "POST", body, signal, name, retries, mostBytes = limits.serverEventBytes }: Asked,
   ): AsyncGenerator<Json, void, undefined> {
     const decoder = new TextDecoder();
     let pending = "";
@@ -84,7 +86,7 @@ export function createOllamaClient(
     };
     try {
       const isCall = path === "/api/chat" || path === "/api/generate" || path === "/api/embed";
-      const answer = await sender.send(path, { method, body, signal, isCall }, refused);
+      const answer = await sender.send(path, { method, body, signal, isCall, retries }, refused);
       ({ status } = answer.response);
       for await (const chunk of sender.read(answer, signal)) {
         pending += decoder.decode(chunk, { stream: true });

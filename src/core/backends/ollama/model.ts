@@ -96,12 +96,12 @@ export async function openOllamaModel(
   const makesVectors = capabilities === undefined || capabilities.includes("embedding") || capabilities.includes("completion");
   const vectors = serverVectors({
     broken: (problem) => new SpellError("ollama-error", `the Ollama server at ${client.url} ${problem}`, { where: client.url }),
-    async ask(input, truncate, stop) {
+    async ask(input, { truncate, retries, signal: stop }) {
       const signal = stop === undefined ? closing.signal : AbortSignal.any([stop, closing.signal]);
       const options = load.contextSize > 0 ? { options: { num_ctx: load.contextSize } } : {};
       const body = { model: name, input, truncate, ...options };
       try {
-        const answer = await client.ask("/api/embed", { method: "POST", body, signal, name, mostBytes: limits.serverVectorBytes });
+        const answer = await client.ask("/api/embed", { method: "POST", body, signal, name, retries, mostBytes: limits.serverVectorBytes });
         const { embeddings } = answer;
         return { vectors: Array.isArray(embeddings) ? embeddings : [], tokens: numberOf(answer["prompt_eval_count"]) ?? 0 };
       } catch (error) {

@@ -102,12 +102,12 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
     return serverVectors({
       broken,
       cutsNone: true,
-      async ask(texts, _truncate, stop) {
+      async ask(texts, { retries, signal: stop }) {
         const whom = { ...asked(), model: name };
         const { path, body } = write(name, texts);
         const signal = stop === undefined ? closing.signal : AbortSignal.any([stop, closing.signal]);
         try {
-          const answer = await sender.send(path, { body, signal, isCall: true }, (refusal) => failureOf(refusal, whom));
+          const answer = await sender.send(path, { body, signal, isCall: true, retries }, (refusal) => failureOf(refusal, whom));
           const value = await readAnswer(sender, answer, limits.serverVectorBytes, (what) => broken(`answered ${what}`), signal);
           const found = read(value);
           if (found === undefined) throw broken("answered with no list of vectors");

@@ -13,6 +13,8 @@ export interface Sent {
   readonly signal?: AbortSignal | undefined;
   /** It counts for the pace. */
   readonly isCall?: boolean | undefined;
+  /** default: those of the settings */
+  readonly retries?: number | undefined;
 }
 
 /** A refusal: its status, what its body says, and the wait it asks for. */
@@ -55,8 +57,9 @@ export function createSender({ what, network, settings, secret, headers, passes 
   return {
     url,
     login: basic,
-    async send(path, { method, body, signal, isCall = false }, fail) {
-      const retries = createRetries({ clock, signal, plan: settings.retry, mayPass });
+    async send(path, { method, body, signal, isCall = false, retries: most }, fail) {
+      const plan = most === undefined ? settings.retry : { ...settings.retry, tries: most + 1 };
+      const retries = createRetries({ clock, signal, plan, mayPass });
       for (;;) {
         if (isCall) await pace(signal);
         try {

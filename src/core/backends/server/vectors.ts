@@ -3,6 +3,8 @@ import { fromBase64 } from "../../base64.ts";
 import { unit } from "../../embed/collect.ts";
 import { SpellError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import type { ModelEmbedOptions } from "../../spec/runtime.ts";
+import { wrongOption } from "../../text/check-call.ts";
 import type { OpenedVectors } from "../backend.ts";
 
 /** Texts of one request: servers take at least some hundred, and an abort waits for none. */
@@ -18,7 +20,7 @@ export interface ServedVectors {
 
 export interface VectorServer {
   /** One request. @throws SpellError of the server and the network */
-  ask(texts: readonly string[], truncate: boolean, signal: AbortSignal | undefined): Promise<ServedVectors>;
+  ask(texts: readonly string[], options: ModelEmbedOptions): Promise<ServedVectors>;
   /** An answer that is not as it should be. */
   readonly broken: (problem: string) => SpellError;
   /** It has no way to cut texts: whether one is too long is its own matter. */
@@ -45,12 +47,14 @@ export function serverVectors({ ask, broken, cutsNone }: VectorServer): OpenedVe
       return dimensions;
     },
     prefixes: { query: "", document: "" },
-    async *embed(texts, { truncate, signal }) {
-      if (truncate && cutsNone)
+    async *embed(texts, options) {
+      const { retries = 0 } = options;
+      if (!Number.isInteger(retries) || retries < 0) throw wrongOption("retries", "an integer of 0 or more", retries);
+      if (options.truncate && cutsNone)
         yield { type: "warning", code: "option-ignored", message: "truncate is not known to the service; not sent" };
       for (let from = 0; from < texts.length; from += mostTexts) {
         const asked = texts.slice(from, from + mostTexts);
-        const { vectors, tokens } = await ask(asked, truncate, signal);
+        const { vectors, tokens } = await ask(asked, options);
         if (vectors.length !== asked.length) throw broken(`answered ${asked.length} texts with ${vectors.length} vectors`);
         for (const [row, value] of vectors.entries()) {
           // servers count the tokens of all texts of a request together
