@@ -168,7 +168,7 @@ describe("every key of a provider", () => {
     const rag = await ragOf(stuck.origin, { max_retries: 1, timeout_seconds: 1 });
     expect(await failure(rag.ingest(note))).toMatchObject({
       code: "rag-timeout",
-      message: expect.stringMatching(/gave no vectors within 1 s; before: .*answered 500: it fell over/),
+      message: expect.stringMatching(/gave no vectors within 1 s$/),
     });
     const waits = await serve((_, response) => refuse(response, 429, { message: "later" }, { "retry-after": "1" }));
     await failure((await ragOf(waits.origin, { max_retries: 1 })).ingest(note));

@@ -37,23 +37,18 @@ type AuditHost = Pick<Platform, "sideFiles" | "records" | "log" | "name">;
 export function createAudit({ security }: RagConfig, host: AuditHost): Audit | undefined {
   const lines = linesOf(security.audit_log_path, host);
   if (lines === undefined) return undefined;
-  /** Since the last save, which names no tenant: it is theirs. */
-  const callers = new Set<string>();
-  let isSaved = false;
+  /** A save names no tenant: it is that of the last call. */
+  let caller: string | undefined;
   return {
     async check() {
       await lines.open().catch(refuse);
     },
     async add(record) {
-      const isSave = record.operation === "save";
-      if (!isSave) {
-        if (isSaved) callers.clear();
-        callers.add(record.tenant);
-      }
-      isSaved = isSave;
-      const tenant = isSave && callers.size > 0 ? [...callers].join(", ") : record.tenant;
+      const { tenant: own, operation } = record;
+      if (operation !== "save") caller = own;
+      const tenant = caller ?? own;
       await lines.add(JSON.stringify({ ...record, tenant })).catch((error: unknown) => {
-        host.log({ level: "error", message: `rag: the audit lacks a call of ${record.operation}: ${messageOf(error)}` });
+        host.log({ level: "error", message: `rag: the audit lacks a call of ${operation}: ${messageOf(error)}` });
       });
     },
   };

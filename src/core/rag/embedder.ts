@@ -110,7 +110,6 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
   };
   const ask = async (texts: readonly string[], query: boolean, signal: AbortSignal | undefined) => {
     const loaded = await opened();
-    let before = "";
     for (let tries = 0; ; tries += 1) {
       const timeout = AbortSignal.timeout(timeout_seconds * 1000);
       try {
@@ -123,16 +122,15 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
         });
       } catch (error) {
         if (timeout.aborted && signal?.aborted !== true)
-          throw new SpellError("rag-timeout", `${name} gave no vectors within ${timeout_seconds} s${before}`, {
+          throw new SpellError("rag-timeout", `${name} gave no vectors within ${timeout_seconds} s`, {
             where: "rag.embedding.timeout_seconds",
             cause: error,
           });
-        if (!(error instanceof SpellError) || tries >= max_retries) throw error;
-        const { retryAfterMs } = { ...error.details } as { readonly retryAfterMs: number | undefined };
-        if (!error.retryable || (retryAfterMs as number) > longestAskedMs) throw error;
-        before = `; before: ${error.message}`;
+        if (!(error instanceof SpellError) || !error.retryable || tries >= max_retries) throw error;
+        const asked = error.details?.["retryAfterMs"] as number | undefined;
+        if ((asked ?? 0) > longestAskedMs) throw error;
         await new Promise((resolve) => {
-          setTimeout(resolve, retryAfterMs ?? Math.min(8000, 250 * 2 ** tries));
+          setTimeout(resolve, asked ?? Math.min(8000, 250 * 2 ** tries));
           signal?.addEventListener("abort", resolve);
         });
       }

@@ -213,7 +213,7 @@ describe("model commands", () => {
   it.each<[string, readonly string[], number, string]>([
     ["no name", ["model", "pull"], 2, "usage-value"],
     ["two names for --as", ["model", "pull", "a", "b", "--as", "c"], 2, "usage-value"],
-    ["a path that leads nowhere", ["model", "pull", "../../etc/passwd/.."], 3, "model-unknown"],
+    ["a path that leads nowhere", ["model", "pull", "../../no-such-folder/m.gguf/.."], 3, "model-unknown"],
     ["a private address", ["model", "pull", "http://169.254.169.254/m.gguf"], 2, "spec-host"],
     ["a repository that is not there", ["model", "pull", "hf:no/such"], 5, "net-auth"],
     ["a variant that is not there", ["model", "pull", "hf:owner/gguf:Q2_K"], 3, "model-variant-unknown"],
