@@ -94,7 +94,7 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
   const takes = host.takes?.(provider) ?? takesAll;
   const load = embedderLoad(settings, takes);
   const idle = takes.device ? [] : (["device", "pooling"] as const).filter((key) => settings[key] !== "auto");
-  const untold = idle.map((key) => `rag.embedding.${key} has no effect on ${name}: it acts on models of this process`);
+  const untold = idle.map((key) => `rag.embedding.${key} has no effect on ${name}`);
   let isTold = false;
   /** absent: none was asked for */
   let model: Promise<EmbeddingModel> | undefined;
