@@ -56,7 +56,7 @@ ORIGINAL(decode_utf8) void original_decode(void *, const char *, uint32_t, int32
 // One word in a thread's own memory, as everything that is kept must be.
 #define OWN static __attribute__((address_space(1)))
 OWN size_t text_at;    // the text that was decoded last, and the first character of it
-OWN uint32_t character;
+OWN size_t character;
 OWN size_t letters_at; // of each token, its first letter, or 0 where the engine has to look; behind them, room for tokens
 OWN size_t known;      // whose letters they are
 OWN size_t count;      // tokens

@@ -415,7 +415,7 @@ function hostError(text: string, problem: string, more?: Pick<SpellErrorOptions,
 }
 
 function schemeError(text: string): SpellError {
-  return hostError(text, "expected https:// or http://", { hint: "Give such an address, or a path." });
+  return hostError(text, "expected https:// or http://", { hint: "Give one, or a path." });
 }
 
 /** What a name with a slash is for other programs: a file below this folder, or a repository of the Hub. */

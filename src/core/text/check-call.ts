@@ -51,7 +51,7 @@ const messageForm = '{ role: "system" | "user" | "assistant" | "tool", content: 
 
 /** Several, as checkPrompt() takes each. @throws SpellError run-option */
 export function checkPrompts(prompts: readonly Prompt[]): readonly ChatPrompt[] {
-  if (!Array.isArray(prompts)) throw wrongOption("prompts", "a list of prompts", prompts);
+  if (!Array.isArray(prompts)) throw wrongOption("prompts", "a list", prompts);
   return prompts.map(checkPrompt);
 }
 

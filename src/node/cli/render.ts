@@ -288,7 +288,7 @@ export function createScreen({ settings, argv, stdout, stderr, onOutputLost, lin
       const { code, message, hint, where = null, retryable, exitCode: exit_code } = error;
       const details = error.details === undefined ? null : toSnake(error.details);
       // a command with a gap is for people
-      const commands = commandsOf(error, argv).filter((command) => !command.includes("…"));
+      const commands = commandsOf(error, argv).filter((command) => !/^llmspell(?: -p \S+)? …/.test(command));
       return { code, message, hint, commands, where, retryable, exit_code, details };
     },
     fail(error) {

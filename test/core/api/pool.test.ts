@@ -254,7 +254,7 @@ describe("a model under the settings of its provider", () => {
       await expect(asked).rejects.toMatchObject({
         code: "run-option",
         where: "prompts",
-        message: expect.stringContaining("a list of prompts"),
+        message: expect.stringContaining("expected a list"),
       });
     }
   });

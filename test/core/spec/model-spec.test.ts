@@ -335,6 +335,6 @@ describe("model spec", () => {
 
   it("of an address of another kind says what to give instead", () => {
     for (const text of ["ftp://example.org/m.gguf", "file:///m.gguf", "data:x"])
-      expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-host", hint: "Give such an address, or a path." }));
+      expect(() => parseModelSpec(text)).toThrow(expect.objectContaining({ code: "spec-host", hint: "Give one, or a path." }));
   });
 });
