@@ -1,4 +1,5 @@
 /** SQLite as this Node has it: its own module, else the package libsql. Both take the same files and the same locks. */
+import { readFileSync } from "node:fs";
 import { SpellError } from "../../core/errors.ts";
 import { installCommand, isInstalled, requirePackage } from "../engines/packages.ts";
 
@@ -45,8 +46,35 @@ export function builtinSqlite(): OpenSqlite | undefined {
 }
 
 export function packageSqlite(): OpenSqlite {
-  const Database = requirePackage("libsql") as new (path: string) => Sqlite;
+  const Database = withLibc(() => requirePackage("libsql")) as new (path: string) => Sqlite;
   return (path) => new Database(path);
+}
+
+/**
+ * libsql asks Node for a report of the whole process, which takes 10 ms, only to learn whether its C library is glibc. Linux says so in less: by what is mapped.
+ * Where that cannot be read, the report is made.
+ */
+function withLibc<T>(load: () => T): T {
+  const { report } = process as { readonly report?: { getReport: () => object } }; // Bun may have none
+  const isGlibc = hasGlibc();
+  if (report === undefined || isGlibc === undefined) return load();
+  const { getReport } = report;
+  report.getReport = () => ({ header: isGlibc ? { glibcVersionRuntime: "2" } : {}, sharedObjects: [] });
+  try {
+    return load();
+  } finally {
+    report.getReport = getReport;
+  }
+}
+
+function hasGlibc(): boolean | undefined {
+  try {
+    const mapped = readFileSync("/proc/self/maps", "utf8");
+    if (/\/libc\.so\.6$/m.test(mapped)) return true;
+    return /\/ld-musl-[^/]*$/m.test(mapped) ? false : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** SQLite's own number of an error, without its extension. Source: https://sqlite.org/rescode.html @returns undefined for other errors */
