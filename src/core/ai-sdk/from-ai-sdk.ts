@@ -80,7 +80,7 @@ export function fromAiSdk(model: AiSdkModel): LanguageModel {
           yield { type: "stream-end", finishReason: hasCalled ? "tool-calls" : finishReason, seed: options.seed ?? 0, usage, timing };
           return;
         }
-        firstAt ??= performance.now();
+        if (read.type !== "warning") firstAt ??= performance.now();
         if (read.type === "text-delta") text += read.text;
         hasCalled ||= read.type === "tool-call";
         yield read;
@@ -152,10 +152,31 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
 }
 
 async function* readParts(stream: ReadableStream<unknown>, id: string, signal: AbortSignal): AsyncGenerator<WirePart, void, undefined> {
+  const leftOut = new Set<unknown>();
   for await (const part of partsOf(stream, signal)) {
+    const kind = isObject(part) ? part["type"] : undefined;
+    if (isObject(part) && kind === "stream-start" && Array.isArray(part["warnings"]))
+      yield* part["warnings"].flatMap((each) => noteOf(each, id));
     const read = readPart(part, id);
     if (read !== undefined) yield read;
+    else if ((kind === "file" || kind === "source") && !leftOut.has(kind)) {
+      leftOut.add(kind);
+      yield warning("provider-note", `${id} gave a ${kind} beside the text, which is left out`);
+    }
   }
+}
+
+/** What a provider says of a call: `unsupported-setting` and `unsupported-tool` in v2, `unsupported` and `compatibility` in v3 and v4, `other` in all. */
+function noteOf(said: unknown, id: string): readonly WirePart[] {
+  if (!isObject(said)) return [];
+  const { type, message, details, tool } = said;
+  const name = said["feature"] ?? said["setting"] ?? (isObject(tool) ? tool["name"] : undefined);
+  const words = [details, message].find((text) => typeof text === "string" && text !== "");
+  const more = words === undefined ? "" : `: ${String(words).slice(0, 500)}`;
+  if (typeof name !== "string") return more === "" ? [] : [warning("provider-note", `${id}${more}`)];
+  const shown = name.slice(0, 64);
+  if (!String(type).startsWith("unsupported")) return [warning("provider-note", `${id} takes ${shown} in its own way${more}`, [shown])];
+  return [warning("option-ignored", `${id} does not know ${shown}; it passes that over${more}`, [shown])];
 }
 
 /** Not every browser can loop over a stream. */

@@ -12,6 +12,7 @@ import { createGrammarBuilder } from "./builder.ts";
 import { checkGbnf } from "./gbnf.ts";
 import { schemaGrammar } from "./json-schema.ts";
 import { regexItems } from "./regex.ts";
+import { standardOf } from "./standard-schema.ts";
 
 /** @throws SpellError run-option for a form that cannot be held, with its path, and for options that stand against it */
 export function constraintOf(options: GenerateOptions): Constraint {
@@ -49,10 +50,7 @@ export function plainSchema(given: unknown, where: string): JsonSchema {
     throw new SpellError("run-option", `${where}: ${problem}`, { where, cause });
   };
   if (typeof given === "boolean") return given;
-  const standard =
-    (typeof given === "object" || typeof given === "function") && given !== null
-      ? (given as Readonly<Record<string, unknown>>)["~standard"]
-      : undefined;
+  const standard = standardOf(given);
   let schema: unknown = given;
   if (standard !== undefined) {
     const { jsonSchema } = standard as { readonly jsonSchema?: { readonly output?: unknown } };

@@ -147,7 +147,8 @@ export type WarningCode =
   | "file-note"
   | "state-note"
   | "output-invalid"
-  | "answer-missing";
+  | "answer-missing"
+  | "provider-note";
 
 export interface GenerateWarning {
   readonly code: WarningCode;

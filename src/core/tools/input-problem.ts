@@ -2,6 +2,7 @@
  * The input of a call against the schema of its tool. Models in this process write by it anyway; servers may not. What carries a check of its own (zod, ArkType,
  * Valibot) is asked; what cannot be judged of a plain schema is left to the tool.
  */
+import { standardOf } from "../grammar/standard-schema.ts";
 import { createJudge, misfitText } from "../grammar/validate.ts";
 import { isObject, shown } from "../json.ts";
 import type { Tool } from "../spec/generate.ts";
@@ -10,8 +11,8 @@ import type { JsonSchema } from "../spec/schema.ts";
 /** @returns what is wrong, with its place, or undefined */
 export function inputProblem(schema: Tool["inputSchema"], input: unknown): string | undefined {
   if (!isObject(input)) return `input: expected an object, got ${shown(input)}`;
-  const standard = isObject(schema) ? schema["~standard"] : undefined;
-  if (isObject(standard)) return typeof standard["validate"] === "function" ? standardProblem(standard["validate"](input)) : undefined;
+  const standard = standardOf(schema);
+  if (standard !== undefined) return typeof standard["validate"] === "function" ? standardProblem(standard["validate"](input)) : undefined;
   const misfit = createJudge(schema as JsonSchema)(input);
   return misfit === undefined ? undefined : misfitText("input", misfit);
 }

@@ -158,7 +158,10 @@ export async function within<T>(ms: number, outer: AbortSignal | undefined, work
 function textOf(result: unknown): string {
   if (typeof result === "string") return result;
   if (result === undefined) return "done";
-  const text = JSON.stringify(result) as string | undefined;
+  const text = JSON.stringify(result, (name, value: unknown) => {
+    if (typeof value !== "number" || Number.isFinite(value)) return value;
+    throw new Error(`expected text or JSON as the result, got ${value}${name === "" ? "" : ` in ${name}`}`);
+  }) as string | undefined;
   if (text === undefined) throw new Error(`expected text or JSON as the result, got a ${typeof result}`);
   return text;
 }

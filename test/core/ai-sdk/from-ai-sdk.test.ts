@@ -122,6 +122,34 @@ describe("fromAiSdk()", () => {
     });
   });
 
+  it("tells what the provider warns of and what is left out beside the text", async () => {
+    const warnings: Extract<LanguageModelV3StreamPart, { type: "stream-start" }>["warnings"] = [
+      { type: "unsupported", feature: "topK" },
+      { type: "compatibility", feature: "seed", details: "by the day" },
+      { type: "other", message: "careful" },
+    ];
+    const file = { type: "file", mediaType: "image/png", data: "AA==" } as const;
+    const said = [{ type: "stream-start", warnings }, { type: "text-delta", id: "t", delta: "Hi" }, file, file, finish("stop")] as const;
+    expect(await fromAiSdk(saying(...said)).generate("x", { topK: 4 })).toMatchObject({
+      text: "Hi",
+      warnings: [
+        { code: "option-ignored", message: "mock/m does not know topK; it passes that over", options: ["topK"] },
+        { code: "provider-note", message: "mock/m takes seed in its own way: by the day", options: ["seed"] },
+        { code: "provider-note", message: "mock/m: careful" },
+        { code: "provider-note", message: "mock/m gave a file beside the text, which is left out" },
+      ],
+    });
+    const older = [
+      { type: "unsupported-setting", setting: "topK", details: "never" },
+      { type: "unsupported-tool", tool: { name: "f" } },
+      { type: "other" },
+      7,
+    ];
+    const stream = convertArrayToReadableStream([{ type: "stream-start", warnings: older }, finish("stop")]);
+    const model = { specificationVersion: "v2", provider: "p", modelId: "m", doStream: async () => ({ stream }) };
+    expect((await fromAiSdk(model as AiSdkModel).generate("x")).warnings).toMatchObject([{ options: ["topK"] }, { options: ["f"] }]);
+  });
+
   it("takes the shapes v2 and v4", async () => {
     const model = (specificationVersion: string, end: object): AiSdkModel => ({
       specificationVersion,

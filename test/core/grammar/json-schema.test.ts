@@ -11,6 +11,7 @@ import { createMatcher } from "../../../src/core/grammar/matcher.ts";
 import { createJudge, misfitText, validator } from "../../../src/core/grammar/validate.ts";
 import { seededRandom } from "../../../src/core/sampling.ts";
 import type { JsonSchema } from "../../../src/core/spec/schema.ts";
+import { inputProblem } from "../../../src/core/tools/input-problem.ts";
 import { failure } from "../../support/failure.ts";
 import { isLong } from "../../support.ts";
 import { heldSchemas, hostileSchemas, refusedSchemas, sampler } from "./schemas.ts";
@@ -138,6 +139,15 @@ const zodKinds: Readonly<Record<string, z.ZodType>> = {
 };
 
 describe("schemas of zod", () => {
+  it("made into JSON Schema count as they stand, not as what they were made of", () => {
+    const made = z.toJSONSchema(z.object({ a: z.string(), at: z.date() }), { unrepresentable: "any", io: "input" });
+    const changed = made as unknown as { properties: { a: object } };
+    changed.properties.a = { enum: ["only this"] };
+    expect(plainSchema(made, "jsonSchema")).toMatchObject({ properties: { a: { enum: ["only this"] }, at: {} } });
+    expect(inputProblem(made as never, { a: "x", at: 1 })).toBe('input.a: expected "only this", got "x"');
+    expect(inputProblem(made as never, { a: "only this", at: 1 })).toBeUndefined();
+  });
+
   it.each(Object.entries(zodKinds))("%s: every text passes zod's own check", (_, schema) => {
     const write = sampler(schemaGrammar(plainSchema(schema, "jsonSchema")), seededRandom(3));
     for (let n = 0; n < samples; n += 1) {

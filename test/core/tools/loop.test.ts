@@ -103,6 +103,8 @@ describe("what a tool does wrong is told to the model:", () => {
       call("t"),
       /^error: .*circular/,
     ],
+    ["it gives no number", tool(() => Number.NaN), call("t"), "error: expected text or JSON as the result, got NaN"],
+    ["it gives none within", tool(() => ({ a: [-Infinity] })), call("t"), "error: expected text or JSON as the result, got -Infinity in 0"],
     ["it gives a BigInt", tool(() => 1n), call("t"), /^error: .*BigInt/],
     ["it gives nothing", tool(() => undefined), call("t"), "done"],
     ["it is not there", tool(() => 1), call("tt"), "error: there is no tool tt; did you mean t?; tools: t"],

@@ -90,6 +90,20 @@ describe("spell.scripts.run", () => {
     });
   });
 
+  it("gives the value of an answer with its own names and nulls, in both languages", async () => {
+    const value = { firstName: "A", first_name: "B", URL: null };
+    const members = '"firstName": {"const": "A"}, "first_name": {"const": "B"}, "URL": {"type": "null"}';
+    const schema = `{"type": "object", "properties": {${members}}, "required": ["firstName", "first_name", "URL"], "additionalProperties": false}`;
+    const asked = `LocalLLM.generate("tiny-stories", "x", {json_schema: ${schema}, max_tokens: 60})`;
+    const js = await spell.scripts.run(`export default JSON.stringify((await ${asked}).json)`, { engine: "javascript" });
+    expect(JSON.parse(String(js.result))).toEqual(value);
+    const lua = `LocalLLM.generate("tiny-stories", "x", {json_schema = JSON.parse('${schema}'), max_tokens = 60})`;
+    expect(JSON.parse(String((await spell.scripts.run(`return JSON.stringify(${lua}.json)`)).result))).toEqual(value);
+    const nothing = `LocalLLM.generate("tiny-stories", "x", {json_schema: {type: "null"}, max_tokens: 9})`;
+    const { result } = await spell.scripts.run(`export default "json" in (await ${nothing})`, { engine: "javascript" });
+    expect(result).toBe(true);
+  });
+
   it("keeps bytes as bytes where an artifact is made of them", async () => {
     const own = createSpell({ config: { runtime: { sessions: { enabled: true, storage_backend: "memory" } } }, env: {} });
     const source = `const id = Session.create();

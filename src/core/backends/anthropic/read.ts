@@ -34,6 +34,14 @@ export async function* readEvents(
   let reason: string | undefined;
   let stoppedBy: string | undefined;
   let isOver = false;
+  /** beside the tool that gives the answer, text is only talk; without it, text is the answer */
+  let talk = "";
+  const said = (text: string): readonly WirePart[] => {
+    if (answerTool === undefined) return [{ type: "text-delta", text }];
+    talk += text;
+    if (talk.length > limits.serverEventBytes) throw broken("sends text without end");
+    return [];
+  };
   const isAnswer = ({ start }: Block): boolean => answerTool !== undefined && start["type"] === "tool_use" && start["name"] === answerTool;
   const tokens = { input: 0, cached: 0, output: 0 };
   const count = (usage: unknown): void => {
@@ -61,15 +69,14 @@ export async function* readEvents(
         blocks.set(index, { start, thinking: "", signature: "", json: "" });
         if (blocks.size > limits.serverToolCalls) throw broken(`sends more than ${limits.serverToolCalls} parts`);
         const text = textOf(start["text"]);
-        if (start["type"] === "text" && text !== undefined && answerTool === undefined) yield { type: "text-delta", text };
+        if (start["type"] === "text" && text !== undefined) yield* said(text);
         break;
       }
       case "content_block_delta": {
         const block = blocks.get(index);
         const text = textOf(delta["text"]);
         const thinking = textOf(delta["thinking"]);
-        // beside the tool that gives the answer, text is only talk
-        if (delta["type"] === "text_delta" && text !== undefined && answerTool === undefined) yield { type: "text-delta", text };
+        if (delta["type"] === "text_delta" && text !== undefined) yield* said(text);
         if (block === undefined) break;
         const piece = textOf(delta["partial_json"]);
         if (piece !== undefined && isAnswer(block)) {
@@ -105,6 +112,7 @@ export async function* readEvents(
   const calls = known === "length" ? [] : [...blocks.values()].filter((block) => !isAnswer(block)).flatMap(callOf);
   const [first] = calls;
   if (first !== undefined) thoughts.keep(first.id, [...blocks.values()].flatMap(thoughtOf));
+  if (talk !== "" && calls.length === 0 && ![...blocks.values()].some(isAnswer)) yield { type: "text-delta", text: talk };
   yield* calls;
   const finishReason = calls.length > 0 ? "tool-calls" : known === "tool-calls" ? "stop" : known;
   const { input, cached, output } = tokens;

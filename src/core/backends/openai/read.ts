@@ -32,12 +32,12 @@ export async function* readChunks(events: AsyncIterable<ServerEvent>, failures: 
     const [choice] = objects(chunk["choices"]);
     if (choice === undefined) continue;
     const delta: Json = isObject(choice["delta"]) ? choice["delta"] : {};
-    if (isObject(delta["content"])) throw failures.broken("sends content that is no text");
+    const said = contentOf(delta["content"], failures);
     // llama.cpp, LM Studio, DeepSeek; vLLM and Ollama
-    const thought = textOf(delta["reasoning_content"]) ?? textOf(delta["reasoning"]);
+    const thought = textOf(delta["reasoning_content"]) ?? textOf(delta["reasoning"]) ?? said.thought;
     if (thought !== undefined) yield { type: "reasoning-delta", text: thought };
     // `text` of a raw completion; OpenAI says in `refusal` why it does not answer
-    const text = textOf(delta["content"]) ?? textOf(choice["text"]) ?? textOf(delta["refusal"]);
+    const text = said.text ?? textOf(choice["text"]) ?? textOf(delta["refusal"]);
     if (text !== undefined) yield { type: "text-delta", text };
     for (const call of objects(delta["tool_calls"])) {
       const own: Json = isObject(call["function"]) ? call["function"] : {};
@@ -55,6 +55,19 @@ export async function* readChunks(events: AsyncIterable<ServerEvent>, failures: 
   const whole = known === "length" ? [] : calls.end();
   yield* whole;
   yield { type: "ended", finishReason: whole.length > 0 ? "tool-calls" : known === "tool-calls" ? "stop" : known, usage: usageOf(usage) };
+}
+
+/** A text, or a list of parts: so Mistral streams what thinks. */
+function contentOf(content: unknown, failures: Failures): { readonly text: string | undefined; readonly thought?: string | undefined } {
+  const isText = content === undefined || content === null || typeof content === "string";
+  if (!isText && !Array.isArray(content)) throw failures.broken("sends content that is no text");
+  if (isText) return { text: textOf(content) };
+  let [text, thought] = ["", ""];
+  for (const part of objects(content)) {
+    if (part["type"] !== "thinking") text += textOf(part["text"]) ?? "";
+    else for (const each of objects(part["thinking"])) thought += textOf(each["text"]) ?? "";
+  }
+  return { text: textOf(text), thought: textOf(thought) };
 }
 
 /** Some servers send them as an object. */

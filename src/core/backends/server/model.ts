@@ -78,6 +78,12 @@ export function openServiceModel({ name, id, wire, sender, clock, asked }: Servi
         const isForced = options.toolChoice === "required" || typeof options.toolChoice === "object";
         if (isForced && finishReason === "stop")
           yield { type: "warning", code: "option-ignored", message: `${id} called no tool, though it had to: the server passes that over` };
+        if (options.toolChoice === "none" && finishReason === "tool-calls")
+          yield {
+            type: "warning",
+            code: "option-ignored",
+            message: `${id} called a tool, though it was not to: the server passes that over`,
+          };
         const now = clock.now();
         const decodeMs = now - (firstAt ?? now);
         const decodeRate = decodeMs > 0 && usage.completionTokens > 1 ? ((usage.completionTokens - 1) * 1000) / decodeMs : 0;

@@ -1,6 +1,6 @@
 /** How one kind of service is spoken to: what a call sends, and what its events say. */
 import type { SpellError } from "../../errors.ts";
-import type { ChatPrompt, FinishReason, GenerateOptions, ToolCall, Usage } from "../../spec/generate.ts";
+import type { ChatPrompt, FinishReason, GenerateOptions, GenerateWarning, ToolCall, Usage } from "../../spec/generate.ts";
 import type { Json } from "../answer-values.ts";
 import type { ServerEvent } from "./events.ts";
 import type { ServedVectors } from "./vectors.ts";
@@ -15,6 +15,7 @@ export interface ServedForm {
 export type WirePart =
   | { readonly type: "text-delta" | "reasoning-delta"; readonly text: string }
   | ToolCall
+  | ({ readonly type: "warning" } & GenerateWarning)
   | { readonly type: "ended"; readonly finishReason: FinishReason; readonly stoppedBy?: string | undefined; readonly usage: Usage };
 
 /** Errors of a stream. */

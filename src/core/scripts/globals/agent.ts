@@ -161,7 +161,8 @@ export function agentClass({ tell }: Pick<Watcher, "tell">, ask: AskAgent): Scri
       reset: now([agent], (self) => self.reset()),
       get_config: now([agent], (self) => {
         const { systemPrompt, baseUrl, maxConversationLength = 100, maxExecutionTime = 300, contextSize } = self.settings;
-        return shownToScripts({ ...infoOf(self), systemPrompt, baseUrl, contextSize, maxConversationLength, maxExecutionTime });
+        const own = shownToScripts({ systemPrompt, baseUrl, contextSize, maxConversationLength, maxExecutionTime });
+        return { ...infoOf(self), ...(own as object) };
       }),
       get_state: now([agent], (self) => self.state),
       get_metrics: now([agent], (self) => toSnake(self.metrics)),
@@ -207,12 +208,14 @@ function modelOf({ source }: Agent): string {
 
 function infoOf(self: Agent) {
   const { name, description, provider, settings } = self;
+  // names in a schema are the caller's own
+  const { jsonSchema, ...parameters } = settings.parameters;
   return definedOnly({
     name,
     description,
     provider,
     model: modelOf(self),
     device: settings.device,
-    parameters: toSnake(definedOnly(settings.parameters)),
+    parameters: definedOnly({ ...toSnake(definedOnly(parameters)), json_schema: jsonSchema }),
   });
 }

@@ -3,6 +3,7 @@ import { createLocalLlm } from "../../api/local-llm.ts";
 import { deviceChoices } from "../../spec/devices.ts";
 import type { Prompt } from "../../spec/generate.ts";
 import { parameterRules, presets } from "../../text/parameters.ts";
+import { definedOnly } from "../../values.ts";
 import {
   any,
   type Callback,
@@ -146,9 +147,9 @@ export function localLlmGlobal(run: ScriptRun): ScriptFunctions {
           schema === undefined ? tool : { ...tool, inputSchema: schema },
         );
         const options = { ...given, ...(tools !== undefined && { tools }), signal: run.signal };
-        const { tool_calls, ...result } = await library().generate(permitModel(name, run), prompt as Prompt, options);
-        // inputs are the model's own, and keep their names
-        return { ...(shownToScripts(result) as object), ...(tool_calls !== undefined && { tool_calls }) };
+        const { tool_calls, json, ...result } = await library().generate(permitModel(name, run), prompt as Prompt, options);
+        // what the model wrote keeps its names and nulls
+        return { ...(shownToScripts(result) as object), ...definedOnly({ tool_calls, json }) };
       },
     ),
   };

@@ -274,6 +274,14 @@ describe("what is sent", () => {
     });
     expect((await given("give_the_answer", '{"answer": "no"}').ask("x", { choices: ["yes", "no"] })).text).toBe("no");
     expect((await failure(given("give_the_answer", '{"city": 7}').ask("x", { jsonSchema: schema }))).code).toBe("run-form");
+    // a service of this kind that knows of no forced tools
+    const spoken = (said: string): Service => saying(wireOf([start(), ...text(0, said), ...end("end_turn")]));
+    expect((await spoken("yes").ask("x", { choices: ["yes", "no"] })).text).toBe("yes");
+    expect(await spoken('{"city": "Rome"}').ask("x", { jsonSchema: schema })).toMatchObject({ json: { city: "Rome" } });
+    expect(await failure(spoken("Maybe").ask("x", { choices: ["yes", "no"] }))).toMatchObject({
+      code: "run-form",
+      message: expect.stringContaining('got "Maybe"'),
+    });
     const called = given("f", '{"a": 1}');
     expect(await called.ask("x", { jsonSchema: schema, tools: [{ name: "f" }] })).toMatchObject({
       finishReason: "tool-calls",

@@ -95,6 +95,28 @@ describe("a stream of chat completions", () => {
     });
   });
 
+  it("is read as Mistral sends what thinks: lists of parts; anything else that is no text fails", async () => {
+    const said = (content: unknown): object => delta({ content });
+    const parts = [
+      { type: "thinking", thinking: [{ type: "text", text: "so" }, { type: "reference" }, null] },
+      { type: "text", text: "H" },
+    ];
+    const text = wireOf([said(parts), said([{ type: "text", text: "i" }, 7]), said([]), said(null), delta({}, "stop")]);
+    expect(await saying(text, 5).ask("x")).toMatchObject({ text: "Hi", reasoning: "so", finishReason: "stop", warnings: [] });
+    for (const content of [7, true, { text: "Hi" }])
+      expect(await failure(saying(wireOf([said(content), delta({}, "stop")])).ask("x"))).toMatchObject({
+        code: "provider-error",
+        message: expect.stringContaining("sends content that is no text"),
+      });
+  });
+
+  it("tells where a tool was called that was not to be", async () => {
+    const tools = [{ name: "get_weather" }, { name: "now" }];
+    const { warnings } = await saying(wireOf(withCalls)).ask("x", { tools, toolChoice: "none" });
+    expect(warnings).toMatchObject([{ code: "option-ignored", message: expect.stringContaining("called a tool, though it was not to") }]);
+    expect((await saying(wireOf(withCalls)).ask("x", { tools })).warnings).toEqual([]);
+  });
+
   it("has arguments that are no JSON as their text, which goes back as an object", async () => {
     const service = saying(wireOf([call(0, { id: "a", function: { name: "f", arguments: '{"a' } }), delta({}, "tool_calls")]));
     const { toolCalls } = await service.ask("x");
