@@ -4,6 +4,8 @@ export const limits = {
   // --- GGUF ---
   /** Metadata entries of one file. Real files have tens. */
   ggufEntries: 100_000,
+  /** Metadata entries of a file that is loaded: llama.cpp compares each with all others, 70,000 of them for more than 40 s. */
+  ggufModelEntries: 10_000,
   /** Tensors of one file. The largest known shard has about 71,000; checking 100,000 takes some 0.4 s. */
   ggufTensors: 100_000,
   /** Bytes of one string value: what model servers accept; a long chat template has some 20,000. */

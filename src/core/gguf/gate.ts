@@ -4,9 +4,12 @@
  */
 import { SpellError } from "../errors.ts";
 import { type ByteSource, totalSize } from "../formats/byte-source.ts";
+import { formatCount } from "../formats/format-count.ts";
+import { limits } from "../limits.ts";
 import type { Pooling } from "../spec/runtime.ts";
 import type { ParameterDefaults } from "../text/parameters.ts";
 import { acceptArchitecture, encoderArchitectures } from "./architectures.ts";
+import { ggufError } from "./defect.ts";
 import { checkTokenEmbedding, countParameters, type ModelShape, nameQuantization, readSamplingDefaults, readShape } from "./facts.ts";
 import { type GgufHeader, readGgufHeader } from "./header.ts";
 import { Metadata } from "./metadata.ts";
@@ -39,6 +42,13 @@ export interface AcceptGgufOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** @throws SpellError gguf-count */
+function checkEntries(file: ByteSource | undefined, count: number): void {
+  const most = limits.ggufModelEntries;
+  if (file === undefined || count <= most) return;
+  throw ggufError("gguf-count", file, `expected at most ${formatCount(most)} metadata entries in a model, got ${formatCount(count)}`);
+}
+
 /**
  * Checks all files of one model and gathers its facts. Reads headers only.
  * @param files all parts, in order; see collectShards
@@ -49,6 +59,7 @@ export async function acceptGguf(files: readonly ByteSource[], options: AcceptGg
   // One after the other: the first defect in file order is reported.
   for (const file of files) headers.push(await readGgufHeader(file, options));
   checkParts(files, headers);
+  for (const [index, { metadata }] of headers.entries()) checkEntries(files[index], metadata.size);
   const [file] = files;
   const [header] = headers;
   if (file === undefined || header === undefined) throw new SpellError("internal-error", "acceptGguf: expected at least one file");

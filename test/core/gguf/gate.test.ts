@@ -212,6 +212,17 @@ describe("keys of a type or a value that engines take for granted", () => {
     expect((error as SpellError).message).toContain(says);
   });
 
+  it("more entries than llama.cpp reads in good time are refused by their count", async () => {
+    const more = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`own.${index}`, ["bool", true] as const]));
+    const own = nanoLlama().entries.length;
+    await expect(accept(withEntries(nanoLlama(), more(limits.ggufModelEntries - own)))).resolves.toMatchObject({ architecture: "llama" });
+    await expect(accept(withEntries(nanoLlama(), more(limits.ggufModelEntries - own + 1)))).rejects.toMatchObject({
+      code: "gguf-count",
+      message: "model.gguf: expected at most 10,000 metadata entries in a model, got 10,001",
+    });
+  });
+
   it("G36: more tokens than a vocabulary has, and more control tokens, are refused by their count", async () => {
     const array = (key: string, type: "int32" | "string", count: number, bytes: Uint8Array) =>
       new ByteWriter().text(key).uint32(valueTypeIds.array).uint32(valueTypeIds[type]).uint64(count).raw(bytes).bytes();
