@@ -180,14 +180,16 @@ export function createPulls({ store, models, onStart, onChange, open, onProblem 
     const begun = readBegun().find(({ id }) => id === row.id);
     const here = begun === undefined ? undefined : await lookHere(store, begun).catch(() => undefined);
     if (row.running !== undefined) return; // started again meanwhile
-    if (begun === undefined || here === undefined || (here.bytes === 0 && !here.inUse)) {
+    if (begun === undefined || (here?.bytes === 0 && !here.inUse)) {
       forget(row.id);
       removeRow(row);
       return;
     }
-    setBar(row.bar, here.bytes, begun.totalBytes);
-    const amount = `${formatBytes(here.bytes)} of ${formatBytes(begun.totalBytes)} stored`;
-    if (here.inUse) {
+    if (here !== undefined) setBar(row.bar, here.bytes, begun.totalBytes);
+    // a store that cannot be read now may hold it all
+    const stored = here === undefined ? "An unknown part" : formatBytes(here.bytes);
+    const amount = `${stored} of ${formatBytes(begun.totalBytes)} stored`;
+    if (here?.inUse === true) {
       row.text.textContent = `Another tab is fetching it: ${amount}`;
       setButtons(row);
       setTimeout(() => rows.has(row) && void showRest(row), lookAgainMs);

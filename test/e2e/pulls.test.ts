@@ -85,6 +85,20 @@ async function lookUp(page: Page, name: string): Promise<void> {
 /** Bodies of files that were asked for, in the order of the questions. */
 const bodies = () => hub.seen.filter(({ host, method, sent }) => host === "cdn" && method === "GET" && sent > 0);
 
+/** In the page: how many unfinished files have bytes that outlive it. */
+const storedParts = `new Promise((resolve, reject) => {
+  const opened = indexedDB.open("llmspell");
+  opened.onerror = () => reject(opened.error);
+  opened.onsuccess = () => {
+    const all = opened.result.transaction("records").objectStore("records").getAll();
+    all.onerror = () => reject(all.error);
+    all.onsuccess = () => {
+      opened.result.close();
+      resolve(all.result.filter(({ done }) => Array.isArray(done) && done.length > 0).length);
+    };
+  };
+})`;
+
 describe("models to get", () => {
   it("R15 from the catalogue: progress, a reload midway, Resume without a byte twice; then it answers, offline too, until it is deleted", async () => {
     await visitHub(async ({ page, cut }) => {
@@ -101,6 +115,8 @@ describe("models to get", () => {
       await expect.poll(() => bodies().at(-1)?.sent ?? 0).toBeGreaterThan(1_900_000);
       // what was sent may still be on its way to the page
       await expect.poll(() => pulls(page).textContent()).toMatch(/(1\.[5-9]|2\.\d) MB of 3\.1 MB/);
+      // and what has come may not be stored yet
+      await expect.poll(() => page.evaluate(storedParts)).toBeGreaterThan(0);
       const before = hub.seen.length;
       await page.reload();
 
