@@ -105,7 +105,7 @@ export async function sqliteRecords(folder: string, openSqlite: OpenSqlite, log:
       }
     });
 
-  const valueOf = (database: Sqlite, table: string, key: string): string | undefined => {
+  const textIn = (database: Sqlite, table: string, key: string): string | undefined => {
     const row = database.prepare("SELECT value FROM records WHERE place = ? AND key = ?").get(name(table), name(key));
     return (row as { readonly value: string } | undefined)?.value;
   };
@@ -118,7 +118,7 @@ export async function sqliteRecords(folder: string, openSqlite: OpenSqlite, log:
   await read(() => undefined);
   return {
     place: path,
-    get: (table, key) => read((database) => valueOf(database, table, key)),
+    get: (table, key) => read((database) => textIn(database, table, key)),
     put: (table, key, value, most) =>
       write((database) => {
         const others = database.prepare(
@@ -130,7 +130,7 @@ export async function sqliteRecords(folder: string, openSqlite: OpenSqlite, log:
       }),
     next: (table, key, least) =>
       write((database) => {
-        const number = numberAfter(valueOf(database, table, key), least);
+        const number = numberAfter(textIn(database, table, key), least);
         keep(database, table, key, String(number));
         return number;
       }),
