@@ -206,6 +206,11 @@ export interface RecordStore {
    * @returns the bytes they have, or would have
    */
   put(table: string, key: string, value: string, most: number): Promise<number>;
+  /**
+   * Counts in a record, without a limit in bytes: no two callers get one number, whatever process they are in.
+   * @returns one more than the last number of this record, and `least` where that is larger or there is none
+   */
+  next(table: string, key: string, least: number): Promise<number>;
   /** @returns whether it was there */
   remove(table: string, key: string): Promise<boolean>;
   /** Keys of a table, in no order. */

@@ -90,6 +90,19 @@ export function describeRecords(name: string, create: CreateRecords): void {
       expect(await store.put("u", "c", '"1"', 5)).toBe(5);
     });
 
+    it("counts in a record: each number once, whoever asks, and from the least on", async () => {
+      expect([await store.next("a", "n", 1), await store.next("a", "n", 1), await store.next("a", "m", 5)]).toEqual([1, 2, 5]);
+      expect([await store.next("a", "n", 9), await store.next("a", "n", 3)]).toEqual([9, 10]);
+      expect(await store.get("a", "n")).toBe("10");
+      expect(await store.put("b", "", "", plenty)).toBe(recordSize("a", "n", "10") + recordSize("a", "m", "5") + 1);
+      const others = await Promise.all([open(), open(), open()]);
+      const given = await Promise.all(others.flatMap((other) => Array.from({ length: 20 }, () => other.next("a", "n", 1))));
+      expect(given.sort((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => i + 11));
+      for (const other of others) await other.close();
+      await store.clear("a");
+      expect(await store.next("a", "n", 1)).toBe(1);
+    });
+
     it("serves several openers at once: none loses what another wrote, and all see it", async () => {
       const others = await Promise.all([open(), open(), open()]);
       await Promise.all(

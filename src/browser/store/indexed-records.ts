@@ -2,7 +2,7 @@
 import { type DBSchema, type IDBPDatabase, type IDBPObjectStore, openDB } from "idb";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import type { RecordStore } from "../../core/platform.ts";
-import { recordSize } from "../../core/store/record-size.ts";
+import { numberAfter, recordSize } from "../../core/store/record-size.ts";
 
 interface Records extends DBSchema {
   records: { key: [table: string, key: string]; value: { readonly value: string; readonly size: number } };
@@ -79,6 +79,14 @@ export async function indexedRecords(folder: string): Promise<RecordStore> {
         if (bytes + growth > most) return { result: bytes + growth };
         await records.put({ value, size }, [table, key]);
         return { result: bytes + growth, growth };
+      }),
+    next: (table, key, least) =>
+      change(async (records) => {
+        const last = await records.get([table, key]);
+        const number = numberAfter(last?.value, least);
+        const size = recordSize(table, key, String(number));
+        await records.put({ value: String(number), size }, [table, key]);
+        return { result: number, growth: size - (last?.size ?? 0) };
       }),
     remove: (table, key) =>
       change(async (records) => {

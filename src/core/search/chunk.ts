@@ -30,6 +30,16 @@ interface Block {
   readonly isCode: boolean;
 }
 
+/** What has more letters to a unit is encoded data, a row of signs, or blank: it is cut by its letters. */
+const lettersOfUnit = 16;
+/** What is cut by letters is cut so that sentences around it fill a chunk. */
+const mostLetters = 200;
+/** A longer line with its mark is a text. */
+const longestHeading = 1000;
+
+/** What stands behind the first unit of a letter: the second of a pair, marks, a joiner. */
+const insideLetter = /^(?:[\p{M}\udc00-\udfff]|\u200d)/u;
+
 const fenceMark = /^ {0,3}(`{3,}|~{3,})/;
 const headingMark = /^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$/;
 
@@ -46,7 +56,8 @@ export function chunkMarkdown(text: string, settings: ChunkSettings): readonly C
   const endBlock = (end: number, isCode = false): void => {
     if (from !== undefined) {
       const kept = text.slice(from, end).trimEnd();
-      if (kept.trim() !== "") blocks.push({ start: from, end: from + kept.length, units: count(kept), isCode });
+      const units = isTooLong(kept.length, settings.max) ? Number.POSITIVE_INFINITY : count(kept);
+      if (kept.trim() !== "") blocks.push({ start: from, end: from + kept.length, units, isCode });
     }
     from = undefined;
   };
@@ -54,13 +65,9 @@ export function chunkMarkdown(text: string, settings: ChunkSettings): readonly C
   const endSection = (level = 0): void => {
     // A heading with nothing under it is found by its own words; one with smaller ones under it stands in their paths.
     if (bare !== undefined && blocks.length === 0 && level <= bare.level) {
-      const { start, end } = bare;
-      chunks.push({
-        text: text.slice(start, end),
-        headings: path.slice(0, -1).filter((each) => each !== undefined && each !== ""),
-        start,
-        end,
-      });
+      const headings = path.slice(0, -1).filter((each) => each !== undefined && each !== "");
+      for (const { start, end } of split(text, { ...bare, units: 0, isCode: false }, settings.max, count))
+        chunks.push({ text: text.slice(start, end), headings, start, end });
     }
     bare = undefined;
     const headings = path.filter((each) => each !== undefined && each !== "");
@@ -81,7 +88,7 @@ export function chunkMarkdown(text: string, settings: ChunkSettings): readonly C
       fence = mark;
       from = at;
     } else {
-      const [, level, title = ""] = headingMark.exec(line.replace(/\r?\n$/, "")) ?? [];
+      const [, level, title = ""] = (line.length > longestHeading ? null : headingMark.exec(line.replace(/\r?\n$/, ""))) ?? [];
       if (level !== undefined) {
         endBlock(at);
         endSection(level.length);
@@ -114,18 +121,19 @@ function pack(text: string, blocks: readonly Block[], settings: ChunkSettings, c
     if (first !== undefined && last !== undefined) made.push({ start: first.start, end: last.end, units, isCode: false });
   };
   for (const part of parts) {
-    if (units > 0 && units + part.units > limit) {
+    const fits = (first: Block | undefined): boolean => !isTooLong(part.end - (first ?? part).start, max);
+    if ((units > 0 && units + part.units > limit) || !fits(open[0])) {
       close();
       const tail = strategy === "sliding_window" ? lastSentences(text, open.at(-1), Math.min(overlap, max - part.units), count) : undefined;
-      open = tail === undefined ? [] : [tail];
-      units = tail?.units ?? 0;
+      open = tail !== undefined && fits(tail) ? [tail] : [];
+      units = open[0]?.units ?? 0;
     }
     open.push(part);
     units += part.units;
   }
   const before = made.at(-1);
   const last = open.at(-1);
-  if (before !== undefined && last !== undefined && units < min && before.units + units <= max)
+  if (before !== undefined && last !== undefined && units < min && before.units + units <= max && !isTooLong(last.end - before.start, max))
     made[made.length - 1] = { ...before, end: last.end, units: before.units + units };
   else close();
   return made;
@@ -144,15 +152,38 @@ function split(text: string, block: Block, limit: number, count: (text: string) 
   };
   const add = (piece: string): void => {
     const own = count(piece);
-    if (units > 0 && units + own > limit) close();
+    if ((units > 0 && units + own > limit) || isTooLong(end + piece.length - start, limit)) close();
     end += piece.length;
     units += own;
   };
   for (const piece of block.isCode ? text.slice(block.start, block.end).split(/(?<=\n)/) : sentences(text.slice(block.start, block.end))) {
-    if (count(piece) <= limit) add(piece);
-    else for (const small of piece.match(/\s*\S{1,200}\s*/g) ?? []) add(small);
+    if (!isTooLong(piece.length, limit) && count(piece) <= limit) add(piece);
+    else for (const small of piece.split(/(?<=\s)(?=\S)/)) for (const part of cutLetters(small, limit, count, mostLetters)) add(part);
   }
   close();
+  return parts;
+}
+
+export function isTooLong(letters: number, limit: number): boolean {
+  return letters > limit * lettersOfUnit;
+}
+
+/** Parts of at most `limit` units, as far as no letter has more, cut between letters; together they are the text. @param most letters of a part */
+export function cutLetters(text: string, limit: number, count: (text: string) => number, most: number = text.length): readonly string[] {
+  const own = isTooLong(text.length, limit) ? text.length / lettersOfUnit : count(text);
+  if (own <= limit) return [text];
+  const step = Math.max(1, Math.min(most, Math.floor((text.length * limit) / own)));
+  const parts: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    let end = at + step;
+    while (end > at && insideLetter.test(text.slice(end, end + 2))) end -= 1;
+    // one that does not fit is cut between its marks
+    if (end === at) end += Math.max(2, step);
+    if (/[\udc00-\udfff]/.test(text.charAt(end))) end += 1;
+    const part = text.slice(at, end);
+    parts.push(...(part.length < text.length ? cutLetters(part, limit, count, most) : [part]));
+    at = end;
+  }
   return parts;
 }
 
@@ -179,7 +210,7 @@ export function sentences(text: string): readonly string[] {
   let held = "";
   for (const { segment } of segmenter.segment(text)) {
     held += segment;
-    if (words(held).length < 3) continue;
+    if (held.length < mostLetters && words(held).length < 3) continue;
     found.push(held);
     held = "";
   }

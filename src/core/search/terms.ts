@@ -10,6 +10,9 @@ const longestName = 200;
 /** Where a name of several words is put together. */
 const joint = /_+|(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
 
+/** A letter before two others in Korean, which writes endings on its words: the first two, and a joint, stand for it, and a word becomes its pairs of letters. */
+const paired = /\p{Script=Hangul}(?=(.)\p{Script=Hangul})/gu;
+
 /** Most words: nothing is put together in them, which takes a fifth of the time to see. */
 const single = /^[A-Za-z]?[a-z\d]*$/;
 
@@ -36,29 +39,32 @@ export function words(text: string): readonly string[] {
 
 /**
  * The words that are kept of a text: no frequent English ones, and without English endings. Of a name such as maxRetries or max_retries its words too:
- * people ask in words for what is written as a name.
+ * people ask in words for what is written as a name. Of a Korean word each two letters that stand together.
  */
 export function terms(text: string): readonly string[] {
   return [...words(text), ...partsOfNames(text)].filter((each) => each.length <= longestWord && !stopWords.has(each)).map(stem);
 }
 
 function partsOfNames(text: string): readonly string[] {
-  return (text.normalize("NFKC").match(word) ?? []).flatMap((run) => {
-    if (single.test(run) || run.length > longestName || !joint.test(run)) return [];
-    const parts = run.split(joint).filter((part) => part.length > 1);
-    return parts.map((part) => part.toLowerCase());
-  });
+  return (text.normalize("NFKC").replace(paired, "$&$1_").match(word) ?? []).flatMap((run) =>
+    single.test(run) || run.length > longestName || !joint.test(run)
+      ? []
+      : run
+          .split(joint)
+          .filter((part) => part.length > 1)
+          .map((part) => part.toLowerCase()),
+  );
 }
 
 /** Takes endings of English words off; words with other letters stay as they are. */
 function stem(text: string): string {
-  if (text.length < 5 || !/^[a-z]+$/.test(text)) return text;
+  if (!/^[a-z]{5,}$/.test(text)) return text;
   if (text.endsWith("ies")) return `${text.slice(0, -3)}y`;
-  if (/(?:ss|us|is)$/.test(text)) return text;
+  if (/[sui]s$/.test(text)) return text;
   let short = text;
   if (short.endsWith("ing") && short.length > 5) short = short.slice(0, -3);
-  else if (short.endsWith("ed") || short.endsWith("es")) short = short.slice(0, -2);
+  else if (/e[ds]$/.test(short)) short = short.slice(0, -2);
   else if (short.endsWith("s")) short = short.slice(0, -1);
-  if (short.length > 3 && short.at(-1) === short.at(-2) && !/[lsz]$/.test(short)) short = short.slice(0, -1);
+  if (/..([^lsz])\1$/.test(short)) short = short.slice(0, -1);
   return short.endsWith("e") ? short.slice(0, -1) : short;
 }

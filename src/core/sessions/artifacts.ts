@@ -1,10 +1,11 @@
 /** Artifacts: what was made in a session, by its content. */
 import type { RuntimeConfig } from "../config/config.generated.ts";
+import { SpellError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { checkOptionNames, wrongOption } from "../text/check-call.ts";
 import { fitsName } from "../wildcard.ts";
 import { packContent, readContent, unpackContent } from "./content.ts";
-import { fullError, isTags, noLimit, readRecord, recordKey, type Shelf, sequenceOf, tables, timeOf } from "./shelf.ts";
+import { fullError, isTags, noLimit, numberBehind, readRecord, recordKey, type Shelf, sequenceOf, tables, timeOf } from "./shelf.ts";
 import type { Artifact, ArtifactId, ArtifactName, ArtifactQuery, SessionFilter, StoredArtifact } from "./types.ts";
 
 export interface ArtifactOptions {
@@ -22,11 +23,14 @@ export interface Artifacts {
    * @throws SpellError session-full (too many, too large), session-status (the session takes nothing more), run-option
    */
   store(session: string, type: string, name: string, content: unknown, options?: ArtifactOptions): Promise<ArtifactId>;
-  /** @returns undefined for one that is not there @throws SpellError store-corrupt where the content is not the one that was stored */
+  /**
+   * @returns undefined for one that is not there
+   * @throws SpellError store-corrupt where the content is not the one that was stored; run-option for a number alone that two have, as earlier builds gave it
+   */
   get(session: string, artifact: ArtifactName): Promise<StoredArtifact | undefined>;
   /** in the order they came */
   list(session: string): Promise<readonly Artifact[]>;
-  /** @returns whether it was there */
+  /** @returns whether it was there @throws SpellError run-option, as get() */
   delete(session: string, artifact: ArtifactName): Promise<boolean>;
   /** Of one session or all, the newest first. @throws SpellError run-option */
   query(query?: ArtifactQuery): Promise<readonly Artifact[]>;
@@ -39,7 +43,7 @@ export function createArtifacts(
   shelf: Shelf,
   sessionIds: (filter?: SessionFilter) => Promise<readonly string[]>,
 ): Artifacts {
-  /** One after the other: each takes the number behind the last. */
+  /** One after the other: their numbers are in the order of the calls. */
   let storing: Promise<unknown> = Promise.resolve();
 
   const all = async (session: string): Promise<readonly (readonly [key: string, artifact: Artifact])[]> => {
@@ -52,10 +56,18 @@ export function createArtifacts(
   };
   const find = async (session: string, named: ArtifactName) => {
     const wanted: Partial<ArtifactId> = typeof named === "number" ? { sequence: named } : named;
-    return (await all(session)).find(
+    const found = (await all(session)).filter(
       ([, { sequence, contentHash }]) =>
         sequence === wanted.sequence && (wanted.contentHash === undefined || contentHash === wanted.contentHash),
     );
+    if (found.length > 1 && wanted.contentHash === undefined) {
+      const ids = found.map(([, { sequence, contentHash, name }]) => `${sequence} ${contentHash} (${name})`).join(", ");
+      throw new SpellError("run-option", `${found.length} artifacts of session ${session} have the number ${wanted.sequence}: ${ids}`, {
+        where: "sequence",
+        hint: "Give the hash of the content too.",
+      });
+    }
+    return found[0];
   };
   const store: Artifacts["store"] = async (session, type, name, content, options = {}) => {
     const { tags = [], metadata = {} } = checked(type, name, options);
@@ -65,9 +77,9 @@ export function createArtifacts(
     const keys = await records.list(tables.artifacts(session));
     if (keys.length >= settings.max_artifacts_per_session)
       throw fullError("artifacts in a session", settings.max_artifacts_per_session, "max_artifacts_per_session");
-    const sequence = 1 + keys.reduce((most, key) => Math.max(most, sequenceOf(key)), 0);
-    const key = recordKey(sequence, shelf.writer);
     const { text, isCompressed } = await packContent(read, settings.artifact_compression_threshold);
+    const sequence = await records.next(tables.numbers(session), "artifacts", numberBehind(keys));
+    const key = recordKey(sequence, shelf.writer);
     const id: ArtifactId = { contentHash: read.hash, sessionId: session, sequence };
     const facts = {
       type,

@@ -1,7 +1,7 @@
 /** The calls of agents and tools that were made in a session, as they can be made again. */
 import { limits } from "../limits.ts";
 import type { LogEntry } from "../platform.ts";
-import { noLimit, readRecord, recordKey, type Shelf, sequenceOf, tables } from "./shelf.ts";
+import { noLimit, numberBehind, readRecord, recordKey, type Shelf, sequenceOf, tables } from "./shelf.ts";
 
 export interface CallRecord {
   readonly kind: "agent" | "tool";
@@ -19,7 +19,7 @@ export interface CallRecord {
   readonly about?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** With its number in the session: numbers grow in the order in which calls began. */
+/** With its number in the session, which no other call has: numbers grow in the order in which calls began. */
 export interface NumberedCall extends CallRecord {
   readonly call: number;
 }
@@ -38,23 +38,15 @@ export interface StartedCall {
 }
 
 export function createCalls(shelf: Shelf, log: (entry: LogEntry) => void): Calls {
-  /** last numbers of sessions */
-  const taken = new Map<string, number>();
+  /** least numbers of the next calls of sessions, as their records say */
+  const least = new Map<string, number>();
   return {
     async begin(session) {
       await shelf.use(session);
-      if (!taken.has(session)) {
-        const keys = await (await shelf.open()).list(tables.calls(session));
-        taken.set(
-          session,
-          Math.max(
-            taken.get(session) ?? 0,
-            keys.reduce((most, key) => Math.max(most, sequenceOf(key)), 0),
-          ),
-        );
-      }
-      const call = 1 + (taken.get(session) ?? 0);
-      taken.set(session, call);
+      const records = await shelf.open();
+      const first = least.get(session) ?? numberBehind(await records.list(tables.calls(session)));
+      least.set(session, first);
+      const call = await records.next(tables.numbers(session), "calls", first);
       return {
         call,
         async end(record) {

@@ -206,7 +206,11 @@ function checked(options: ReplayOptions, calls: readonly NumberedCall[]): Replay
   if (!replayModes.includes(mode)) throw wrongOption("mode", replayModes.join(", "), mode);
   if (!(timeoutSeconds > 0)) throw wrongOption("timeoutSeconds", "a number above 0", timeoutSeconds);
   if (modifications.length > 0 && mode !== "modified") throw wrongOption("modifications", "none in this mode; it is of modified", mode);
-  const missing = modifications.find(({ call }) => !calls.some((each) => each.call === call));
-  if (missing !== undefined) throw wrongOption("modifications", "calls of the session", missing.call);
+  for (const { call } of modifications) {
+    const named = calls.filter((each) => each.call === call);
+    if (named.length === 0) throw wrongOption("modifications", "calls of the session", call);
+    // earlier builds could give one number twice
+    if (named.length > 1) throw wrongOption("modifications", `numbers of one call, and ${named.length} have this one`, call);
+  }
   return options;
 }

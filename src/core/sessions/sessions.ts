@@ -158,7 +158,7 @@ export function createSessions({ runtime, storage }: SessionsConfig, host: Sessi
     async delete(id) {
       const store = await records.open();
       // the session goes last: what a killed process leaves is still found, and deleted with the next try
-      for (const table of [tables.artifacts(id), tables.contents(id), tables.calls(id)]) await store.clear(table);
+      for (const table of [tables.artifacts(id), tables.contents(id), tables.calls(id), tables.numbers(id)]) await store.clear(table);
       await store.remove(tables.used, id);
       if (current === id) current = undefined;
       return store.remove(tables.sessions, id);

@@ -11,7 +11,7 @@ export interface Shelf {
   open(): Promise<RecordStore>;
   /** milliseconds since the epoch */
   readonly wallTime: () => number;
-  /** of this object, in the keys of what it writes: numbers of two programs never meet */
+  /** of this object, in the keys of what it writes: earlier builds gave one number twice, and no key may be another's */
   readonly writer: string;
   /** @throws SpellError session-unknown */
   need(id: string): Promise<unknown>;
@@ -26,6 +26,8 @@ export const tables = {
   artifacts: (id: string): string => `artifacts/${id}`,
   contents: (id: string): string => `contents/${id}`,
   calls: (id: string): string => `calls/${id}`,
+  /** the last number of its artifacts and of its calls */
+  numbers: (id: string): string => `numbers/${id}`,
 } as const;
 
 /** The sessions directory holds no limit in bytes; the limits are counts. */
@@ -38,6 +40,11 @@ export function recordKey(sequence: number, writer: string): string {
 
 export function sequenceOf(key: string): number {
   return Number.parseInt(key, 10) || 0;
+}
+
+/** The number behind the last of these keys: sessions of earlier builds have no record of it. */
+export function numberBehind(keys: readonly string[]): number {
+  return 1 + keys.reduce((most, key) => Math.max(most, sequenceOf(key)), 0);
 }
 
 /** @throws SpellError store-corrupt for anything but an object */

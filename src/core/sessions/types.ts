@@ -43,7 +43,7 @@ export interface ArtifactId {
   /** `sha256:` and 64 hex digits, of the content */
   readonly contentHash: string;
   readonly sessionId: string;
-  /** from 1, in the order of one program; two programs that write at once may give one number twice */
+  /** from 1, in the order of one program, and of no other artifact of the session; earlier builds could give one twice */
   readonly sequence: number;
 }
 

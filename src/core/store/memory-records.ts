@@ -1,6 +1,6 @@
 /** Records of this process: they go with the object. */
 import type { RecordStore } from "../platform.ts";
-import { recordSize } from "./record-size.ts";
+import { numberAfter, recordSize } from "./record-size.ts";
 
 export function memoryRecords(): RecordStore {
   const tables = new Map<string, Map<string, string>>();
@@ -15,16 +15,22 @@ export function memoryRecords(): RecordStore {
     records?.delete(key);
     if (records?.size === 0) tables.delete(table);
   };
+  const put = (table: string, key: string, value: string, most: number): number => {
+    const size = bytes - sizeOf(table, key) + recordSize(table, key, value);
+    if (size > most) return size;
+    const records = tables.get(table) ?? new Map<string, string>();
+    tables.set(table, records.set(key, value));
+    bytes = size;
+    return size;
+  };
   return {
     place: "memory",
     get: async (table, key) => tables.get(table)?.get(key),
-    async put(table, key, value, most) {
-      const size = bytes - sizeOf(table, key) + recordSize(table, key, value);
-      if (size > most) return size;
-      const records = tables.get(table) ?? new Map<string, string>();
-      tables.set(table, records.set(key, value));
-      bytes = size;
-      return size;
+    put: async (...given) => put(...given),
+    async next(table, key, least) {
+      const number = numberAfter(tables.get(table)?.get(key), least);
+      put(table, key, String(number), Number.POSITIVE_INFINITY);
+      return number;
     },
     async remove(table, key) {
       const isThere = tables.get(table)?.has(key) === true;

@@ -50,7 +50,7 @@ export const csvAnalyzer: ToolDefinition = {
   ),
   output: object({
     result: list("the first rows, as records", any("values by column")),
-    rows: integer("in all, without the names of the columns", 0, Number.MAX_SAFE_INTEGER),
+    rows: integer("in all, without the names of the columns and blank lines", 0, Number.MAX_SAFE_INTEGER),
     delimiter: text("what stands between values"),
     columns: list("in their order", column),
     problems: list("rows that are not as the others; 1 is the first of result", { type: "string" }),
@@ -58,16 +58,23 @@ export const csvAnalyzer: ToolDefinition = {
   async run({ csv, delimiter: given = "", header = true, limit = 10, columns: wanted }: Input) {
     const { default: papa } = await import("papaparse");
     const delimiter = given === "" ? findDelimiter(csv, papa.parse) : given;
-    const { data, errors } = papa.parse<string[]>(csv, { delimiter });
-    const lines = data
-      .map((row, at) => ({ at, row: row.map((value) => value.trim()) }))
-      .filter(({ row }) => row.some((value) => value !== ""));
-    const rows = lines.map(({ row }) => row);
-    /** Of the line that the parser counts: rows are counted as they are given. */
-    const nameOf = (line = 0): string => {
-      const row = lines.filter(({ at }) => at < line).length + (header ? 0 : 1);
-      return row === 0 ? "names of the columns" : `row ${row}`;
-    };
+    const whole = csv.replace(/^\ufeff/, "");
+    const rows: string[][] = [];
+    /** rows whose quotes are wrong, counted as they are given */
+    const quotes: string[] = [];
+    let from = 0;
+    papa.parse<string[]>(whole, {
+      delimiter,
+      step({ data, errors, meta: { cursor } }) {
+        // quotes around nothing are a value that is missing, no blank line
+        const isBlank = data.length === 1 && whole.slice(from, cursor).trim() === "";
+        from = cursor;
+        if (isBlank) return;
+        const row = rows.push(data.map((value) => value.trim())) - (header ? 1 : 0);
+        for (const { type, message } of errors)
+          if (type === "Quotes") quotes.push(`${row === 0 ? "names of the columns" : `row ${row}`}: ${message}`);
+      },
+    });
     const [first = []] = rows;
     if (first.length === 0) throw toolFailed("csv-analyzer", "expected a table, got no rows");
     if (first.length > mostColumns) throw toolLimit("csv-analyzer", `expected at most ${mostColumns} columns, got ${first.length}`);
@@ -80,7 +87,6 @@ export const csvAnalyzer: ToolDefinition = {
     const uneven = body.flatMap((row, i) =>
       row.length === names.length ? [] : [`row ${i + 1}: expected ${names.length} values, got ${row.length}`],
     );
-    const quotes = errors.filter(({ type }) => type === "Quotes");
     return {
       result: body.slice(0, limit).map((row) => Object.fromEntries(chosen.map(([name, i]) => [name, typedValue(row[i] ?? "")]))),
       rows: body.length,
@@ -91,10 +97,7 @@ export const csvAnalyzer: ToolDefinition = {
           body.map((row) => row[i] ?? ""),
         ),
       ),
-      problems: [...new Set([...quotes.slice(0, mostProblems).map(({ message, row }) => `${nameOf(row)}: ${message}`), ...uneven])].slice(
-        0,
-        mostProblems,
-      ),
+      problems: [...new Set([...quotes, ...uneven])].slice(0, mostProblems),
     };
   },
 };

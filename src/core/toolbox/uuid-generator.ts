@@ -20,7 +20,7 @@ const namespaces: Readonly<Record<string, string>> = {
 
 export const uuidGenerator: ToolDefinition = {
   name: "uuid-generator",
-  description: "Makes UUIDs: v4 random, v7 ordered by time, v5 the same for the same namespace and name.",
+  description: "Makes UUIDs: v4 random, v7 ordered by time, several in ascending order, v5 the same for the same namespace and name.",
   category: "utility",
   version: "1.0.0",
   tags: ["id"],
@@ -37,7 +37,8 @@ export const uuidGenerator: ToolDefinition = {
   async run({ version = "v4", count = 1, namespace, name }: Input) {
     const uuids: string[] = [];
     if (version === "v5") uuids.push(await named(namespace, name));
-    else for (let i = 0; i < count; i += 1) uuids.push(version === "v4" ? crypto.randomUUID() : timed());
+    else if (version === "v7") uuids.push(...timed(count));
+    else for (let i = 0; i < count; i += 1) uuids.push(crypto.randomUUID());
     return { result: uuids.join("\n"), uuids };
   },
 };
@@ -52,14 +53,22 @@ async function named(namespace: string | undefined, name: string | undefined): P
   return written(new Uint8Array(digest).subarray(0, 16), 5);
 }
 
-function timed(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
+/** Ascending: of one millisecond, with a counter of 12 bits that begins anywhere in its lower half (RFC 9562, section 6.2, method 1). */
+function timed(count: number): readonly string[] {
   let ms = Date.now();
+  const time = new Uint8Array(6);
   for (let i = 5; i >= 0; i -= 1) {
-    bytes[i] = ms % 256;
+    time[i] = ms % 256;
     ms = Math.floor(ms / 256);
   }
-  return written(bytes, 7);
+  const [first = 0] = crypto.getRandomValues(new Uint16Array(1));
+  return Array.from({ length: count }, (_, i) => {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    bytes.set(time);
+    const counter = (first % 2048) + i;
+    bytes.set([counter >> 8, counter % 256], 6);
+    return written(bytes, 7);
+  });
 }
 
 function written(bytes: Uint8Array, version: number): string {

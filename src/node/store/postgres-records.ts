@@ -1,8 +1,8 @@
 /** Records in Postgres, for several machines: a schema of ours, a row for each record. Writes of one space come one after the other, so that its limit holds. */
 import { createHash } from "node:crypto";
 import type { RecordStore } from "../../core/platform.ts";
-import { recordSize } from "../../core/store/record-size.ts";
-import { textOf as name, openPostgres, type Value } from "./postgres.ts";
+import { numberAfter, recordSize } from "../../core/store/record-size.ts";
+import { textOf as name, openPostgres, type Sql, type Value } from "./postgres.ts";
 
 const tables = {
   formats: "format",
@@ -24,6 +24,19 @@ export async function postgresRecords(url: string, space: string): Promise<Recor
   const ask = (query: string, ...values: readonly Value[]) => guarded(() => sql.unsafe(query, values));
   const texts = async (column: string, query: string, ...values: readonly Value[]): Promise<readonly string[]> =>
     (await ask(query, ...values)).map((row) => JSON.parse(String(row[column])) as string);
+  /** One after the other, in all processes. */
+  const change = <T>(work: (transaction: Sql) => Promise<T>): Promise<T> =>
+    guarded(() =>
+      sql.begin(async (transaction) => {
+        await transaction.unsafe("SELECT pg_advisory_xact_lock(hashtext($1))", [`llmspell ${space}`]);
+        return work(transaction);
+      }),
+    );
+  const keep = (transaction: Sql, table: string, key: string, value: string) => {
+    const insert =
+      "INSERT INTO llmspell.records (space, id, place, key, value, size) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (space, id) DO UPDATE SET value = excluded.value, size = excluded.size";
+    return transaction.unsafe(insert, [space, idOf(table, key), name(table), name(key), value, recordSize(table, key, value)]);
+  };
   const inPlace = "space = $1 AND md5(place) = md5($2) AND place = $2";
 
   return {
@@ -32,24 +45,22 @@ export async function postgresRecords(url: string, space: string): Promise<Recor
       const [row] = await ask("SELECT value FROM llmspell.records WHERE space = $1 AND id = $2", space, idOf(table, key));
       return row === undefined ? undefined : String(row["value"]);
     },
-    put(table, key, value, most) {
-      const size = recordSize(table, key, value);
-      return guarded(() =>
-        sql.begin(async (transaction) => {
-          await transaction.unsafe("SELECT pg_advisory_xact_lock(hashtext($1))", [`llmspell ${space}`]);
-          const id = idOf(table, key);
-          const query = "SELECT coalesce(sum(size), 0) AS bytes FROM llmspell.records WHERE space = $1 AND id <> $2";
-          const [others] = await transaction.unsafe(query, [space, id]);
-          const all = Number(others?.["bytes"]) + size;
-          if (all <= most) {
-            const insert =
-              "INSERT INTO llmspell.records (space, id, place, key, value, size) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (space, id) DO UPDATE SET value = excluded.value, size = excluded.size";
-            await transaction.unsafe(insert, [space, id, name(table), name(key), value, size]);
-          }
-          return all;
-        }),
-      );
-    },
+    put: (table, key, value, most) =>
+      change(async (transaction) => {
+        const query = "SELECT coalesce(sum(size), 0) AS bytes FROM llmspell.records WHERE space = $1 AND id <> $2";
+        const [others] = await transaction.unsafe(query, [space, idOf(table, key)]);
+        const all = Number(others?.["bytes"]) + recordSize(table, key, value);
+        if (all <= most) await keep(transaction, table, key, value);
+        return all;
+      }),
+    next: (table, key, least) =>
+      change(async (transaction) => {
+        const query = "SELECT value FROM llmspell.records WHERE space = $1 AND id = $2";
+        const [row] = await transaction.unsafe(query, [space, idOf(table, key)]);
+        const number = numberAfter(row === undefined ? undefined : String(row["value"]), least);
+        await keep(transaction, table, key, String(number));
+        return number;
+      }),
     remove: async (table, key) =>
       (await ask("DELETE FROM llmspell.records WHERE space = $1 AND id = $2", space, idOf(table, key))).count > 0,
     list: (table) => texts("key", `SELECT key FROM llmspell.records WHERE ${inPlace}`, space, name(table)),

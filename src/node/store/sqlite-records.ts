@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import type { LogEntry, RecordStore } from "../../core/platform.ts";
-import { recordSize } from "../../core/store/record-size.ts";
+import { numberAfter, recordSize } from "../../core/store/record-size.ts";
 import { errnoOf, isMissing } from "../errno.ts";
 import { makeFolder } from "../make-folder.ts";
 import { type OpenSqlite, type Sqlite, sqliteCode } from "./sqlite.ts";
@@ -105,27 +105,34 @@ export async function sqliteRecords(folder: string, openSqlite: OpenSqlite, log:
       }
     });
 
+  const textIn = (database: Sqlite, table: string, key: string): string | undefined => {
+    const row = database.prepare("SELECT value FROM records WHERE place = ? AND key = ?").get(name(table), name(key));
+    return (row as { readonly value: string } | undefined)?.value;
+  };
+  const keep = (database: Sqlite, table: string, key: string, value: string): void => {
+    const insert =
+      "INSERT INTO records (place, key, value, size) VALUES (?, ?, ?, ?) ON CONFLICT (place, key) DO UPDATE SET value = excluded.value, size = excluded.size";
+    database.prepare(insert).run(name(table), name(key), value, recordSize(table, key, value));
+  };
+
   await read(() => undefined);
   return {
     place: path,
-    get: (table, key) =>
-      read((database) => {
-        const row = database.prepare("SELECT value FROM records WHERE place = ? AND key = ?").get(name(table), name(key));
-        return (row as { readonly value: string } | undefined)?.value;
-      }),
+    get: (table, key) => read((database) => textIn(database, table, key)),
     put: (table, key, value, most) =>
       write((database) => {
-        const own = recordSize(table, key, value);
         const others = database.prepare(
           "SELECT (SELECT coalesce(sum(size), 0) FROM records) - coalesce((SELECT size FROM records WHERE place = ? AND key = ?), 0) AS bytes",
         );
-        const size = (others.get(name(table), name(key)) as { readonly bytes: number }).bytes + own;
-        if (size <= most) {
-          const insert =
-            "INSERT INTO records (place, key, value, size) VALUES (?, ?, ?, ?) ON CONFLICT (place, key) DO UPDATE SET value = excluded.value, size = excluded.size";
-          database.prepare(insert).run(name(table), name(key), value, own);
-        }
+        const size = (others.get(name(table), name(key)) as { readonly bytes: number }).bytes + recordSize(table, key, value);
+        if (size <= most) keep(database, table, key, value);
         return size;
+      }),
+    next: (table, key, least) =>
+      write((database) => {
+        const number = numberAfter(textIn(database, table, key), least);
+        keep(database, table, key, String(number));
+        return number;
       }),
     remove: (table, key) =>
       write(

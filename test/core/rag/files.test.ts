@@ -66,9 +66,40 @@ describe("lines", () => {
     const chunks = chunkLines(text, settings);
     for (const { text: own, start, end } of chunks) {
       expect(text.slice(start, end)).toBe(own);
-      expect(settings.count(own)).toBeLessThanOrEqual(9);
+      expect(settings.count(own)).toBeLessThanOrEqual(8);
     }
     expect(chunks.map((chunk) => chunk.text.replace(/\s/g, "")).join("")).toBe(text.replace(/\s/g, ""));
+  });
+
+  it.each(["ACGT", "&", "[", ".", " x", "😀", "e\u0301", "\n", ", \n"])(
+    "of %j without an end are cut between letters, and cover the text",
+    (piece) => {
+      const text = `a${piece.repeat(10_000)}z`;
+      for (const hasHeader of [true, false]) {
+        const chunks = chunkLines(text, { ...settings, hasHeader });
+        for (const { text: own, start, end, headings } of chunks) {
+          expect(text.slice(start, end)).toBe(own);
+          expect(settings.count(own)).toBeLessThanOrEqual(settings.max);
+          expect([own, ...headings].join("").length).toBeLessThanOrEqual(2 * 16 * settings.max);
+          expect(own).not.toMatch(/[\ud800-\udfff]/u);
+          expect(own).not.toMatch(/^\p{M}/u);
+        }
+        const all = [...(chunks[0]?.headings ?? []), ...chunks.map((chunk) => chunk.text)].join("");
+        expect(all.replace(/\s/g, "")).toBe(text.replace(/\s/g, ""));
+      }
+    },
+  );
+
+  it.each([
+    ['name,"ci\nty",note\nAda,London,x\n', 'name,"ci ty",note', "Ada,London,x"],
+    ['"a ""b""\r\n c"\n1\n', '"a ""b"" c"', "1"],
+    ['size 5",b\n1,"2\n3"\n', 'size 5",b', '1,"2\n3"'],
+    ['a,"b\n1,2\n', 'a,"b', "1,2"],
+  ])("of a table whose header has quotes: %j", (text, heading, own) => {
+    const start = text.indexOf(own);
+    expect(chunkLines(text, { ...settings, hasHeader: true })).toEqual([
+      { text: own, headings: [heading], start, end: start + own.length },
+    ]);
   });
 
   it("of a table have the columns as heading", () => {

@@ -7,6 +7,9 @@ import { isLong } from "../../support.ts";
 
 const settings: ChunkSettings = { strategy: "sliding_window", size: 12, overlap: 4, max: 40, min: 3, keepCode: true };
 
+/** of a model for which each letter is one, and each blank */
+const tokens = (text: string): number => Array.from(text).length;
+
 const guide = `Before any heading.
 
 # Install
@@ -52,6 +55,43 @@ describe("chunks of Markdown", () => {
     expect(sentences("The doctor came late. Then he left again. Bye.")).toEqual(["The doctor came late. ", "Then he left again. Bye."]);
   });
 
+  it.each([
+    ["ACGT", "ACGT".repeat(10_000)],
+    ["signs", "&".repeat(40_000)],
+    ["brackets", "[".repeat(40_000)],
+    ["dots", ".".repeat(40_000)],
+    ["signs apart", "? ".repeat(20_000)],
+    ["paragraphs of signs", "&&&&\n\n".repeat(8000)],
+    ["blanks", `Before it. ${" ".repeat(40_000)}Behind it.`],
+    ["blanks in code", `\`\`\`\n${" ".repeat(40_000)}\nx\n\`\`\``],
+    ["a heading", `# ${"# ".repeat(20_000)}`],
+    ["a heading alone", `# ${"AC".repeat(20_000)}`],
+    ["Chinese", "四五六七".repeat(4000)],
+    ["pairs", "😀".repeat(20_000)],
+    ["marks", "e\u0301".repeat(20_000)],
+    ["a letter of marks", `e${"\u0301".repeat(20_000)}`],
+  ])("of a text without breaks are as long as the limit allows, cut between letters: %s", (_, text) => {
+    const started = performance.now();
+    for (const each of [settings, { ...settings, max: 5, size: 12 }, { ...settings, strategy: "sentence", count: tokens }] as const) {
+      const chunks = chunkMarkdown(text, each);
+      for (const chunk of chunks) {
+        expect(text.slice(chunk.start, chunk.end)).toBe(chunk.text);
+        expect(chunk.text.length).toBeLessThanOrEqual(16 * each.max + 1);
+        expect((each.count ?? ((part) => words(part).length))(chunk.text)).toBeLessThanOrEqual(each.max);
+        expect(chunk.headings.join("").length).toBeLessThan(1000);
+        expect(chunk.text).not.toMatch(/[\ud800-\udfff]/u);
+        if (!text.startsWith("e\u0301\u0301")) expect(chunk.text).not.toMatch(/^\p{M}/u);
+      }
+      let at = 0;
+      for (const { start, end } of chunks) {
+        expect(text.slice(at, Math.max(at, start)).trim()).toBe("");
+        at = Math.max(at, end);
+      }
+      expect(text.slice(at).trim()).toBe("");
+    }
+    expect(performance.now() - started).toBeLessThan(20_000);
+  });
+
   it("property: every word is in a chunk, no chunk is above the limit, and places are the text", () => {
     const line = fc.oneof(
       fc
@@ -68,7 +108,7 @@ describe("chunks of Markdown", () => {
         for (const chunk of chunks) {
           expect(text.slice(chunk.start, chunk.end)).toBe(chunk.text);
           expect(chunk.end).toBeGreaterThanOrEqual(at);
-          expect(words(chunk.text).length).toBeLessThanOrEqual(settings.max + settings.size);
+          expect(words(chunk.text).length).toBeLessThanOrEqual(settings.max);
           body += `${text.slice(Math.max(at, chunk.start), chunk.end)} `;
           at = chunk.end;
         }
@@ -95,6 +135,8 @@ describe("terms", () => {
       "fil",
     ]);
     expect(terms("ﬁne Ｗｉｄｅ naïve")).toEqual(["fine", "wide", "naïve"]);
+    expect(terms("기후")).toEqual(["기후"]);
+    expect(terms("수도입니다 ok")).toEqual(["수도입니다", "ok", "수도", "도입", "입니", "니다"]);
     expect(terms("機械学習は楽しい").length).toBeGreaterThan(1);
     expect(terms("x".repeat(65))).toEqual([]);
   });

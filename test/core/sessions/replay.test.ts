@@ -94,6 +94,10 @@ describe("a replay", () => {
     expect(await failure(replay(calls, own, { mode: "modified", modifications: [{ call: 9, input: 1 }] }))).toMatchObject({
       code: "run-option",
     });
+    const twice = [...calls, ...calls.filter(({ call }) => call === 3)];
+    expect((await failure(replay(twice, own, { mode: "modified", modifications: [{ call: 3, input: 1 }] }))).message).toContain(
+      "expected numbers of one call, and 2 have this one, got 3",
+    );
     expect(await failure(replay(calls, own, { modifications: [{ call: 3, input: 1 }] }))).toMatchObject({ code: "run-option" });
   });
 

@@ -198,6 +198,47 @@ describe("artifacts", () => {
     expect(await failure(sessions.artifacts.list("nobody"))).toMatchObject({ code: "session-unknown" });
   });
 
+  it("that earlier builds gave one number are read; the number alone is refused with what they are", async () => {
+    const { open, store } = shared();
+    const sessions = open();
+    const { id } = await sessions.create();
+    const texts = ["one", "two"];
+    for (const text of texts) {
+      const { sequence } = await sessions.artifacts.store(id, "t", text, text);
+      if (sequence === 1) continue;
+      // as two programs left them at once
+      for (const table of [`artifacts/${id}`, `contents/${id}`]) {
+        const [[key, value] = ["", ""]] = (await store.entries(table)).filter(([key]) => key.startsWith("000000002"));
+        await store.remove(table, key);
+        await store.put(table, "000000001-ffffffff", value.replace('"sequence":2', '"sequence":1'), 1e9);
+      }
+      await store.clear(`numbers/${id}`);
+    }
+    const [one, two] = await sessions.artifacts.list(id);
+    expect([one?.sequence, two?.sequence]).toEqual([1, 1]);
+    for (const call of [sessions.artifacts.get(id, 1), sessions.artifacts.delete(id, { sequence: 1 })]) {
+      const error = await failure(call);
+      expect(error).toMatchObject({ code: "run-option", where: "sequence" });
+      for (const each of [one, two]) expect(error.message).toContain(`1 ${each?.contentHash} (${each?.name})`);
+    }
+    const named = await Promise.all([one, two].map((each) => sessions.artifacts.get(id, each ?? 0)));
+    expect(named.map((each) => each?.content).sort()).toEqual(texts);
+    expect((await sessions.artifacts.store(id, "t", "next", "x")).sequence).toBe(2);
+    expect(await sessions.artifacts.delete(id, one ?? 0)).toBe(true);
+    expect((await sessions.artifacts.get(id, 1))?.name).toBe(two?.name);
+  });
+
+  it("get numbers of their own from programs that store at once, and so do calls", async () => {
+    const { open } = shared();
+    const programs = [open(), open(), open()];
+    const { id } = (await programs[0]?.create()) ?? { id: "" };
+    const stored = await Promise.all(programs.flatMap(({ artifacts }) => [1, 2, 3].map(() => artifacts.store(id, "t", "n", "the same"))));
+    const begun = await Promise.all(programs.flatMap(({ calls }) => [1, 2, 3].map(() => calls.begin(id))));
+    const numbers = Array.from({ length: 9 }, (_, i) => i + 1);
+    expect(stored.map(({ sequence }) => sequence).sort()).toEqual(numbers);
+    expect(begun.map(({ call }) => call).sort()).toEqual(numbers);
+  });
+
   it.each([
     [100, 99, false],
     [100, 100, true],

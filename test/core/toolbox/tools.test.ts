@@ -189,6 +189,10 @@ describe("uuid-generator", () => {
     expect(new Set(uuids).size).toBe(20);
     for (const uuid of uuids) expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(Number.parseInt((uuids[0] ?? "").replaceAll("-", "").slice(0, 12), 16)).toBeCloseTo(Date.now(), -5);
+    for (let i = 0; i < 20; i += 1) {
+      const { uuids: many } = (await run("uuid-generator", { version: "v7", count: 1000 })) as { uuids: string[] };
+      expect(many).toEqual([...new Set(many)].sort());
+    }
     expect(await resultOf("uuid-generator", {})).toMatch(/^.{14}4/);
     expect((await failure(run("uuid-generator", { version: "v5", namespace: "constructor", name: "a" }))).code).toBe("tool-failed");
   });
@@ -255,6 +259,42 @@ describe("csv-analyzer", () => {
     ["a;b;c\n1\n4;5;6", ";"],
   ])("keeps the separator where rows are short: %j", async (csv, delimiter) => {
     expect(await run("csv-analyzer", { csv })).toMatchObject({ delimiter });
+  });
+
+  it.each([
+    [
+      "a,b\n1,2\n,\n  ,\n\n   \n3,4\n",
+      ["a", "b"],
+      [
+        { a: 1, b: 2 },
+        { a: null, b: null },
+        { a: null, b: null },
+        { a: 3, b: 4 },
+      ],
+    ],
+    [
+      ",\n1,2\n3,4",
+      ["1", "2"],
+      [
+        { 1: 1, 2: 2 },
+        { 1: 3, 2: 4 },
+      ],
+    ],
+    ['\ufeffa\n""\n\n1\n', ["a"], [{ a: null }, { a: 1 }]],
+    [
+      "a\tb\n1\t2\n\t\n\n3\t4",
+      ["a", "b"],
+      [
+        { a: 1, b: 2 },
+        { a: null, b: null },
+        { a: 3, b: 4 },
+      ],
+    ],
+  ])("skips blank lines alone: %j", async (csv, names, result) => {
+    const read = await run("csv-analyzer", { csv });
+    expect(read).toMatchObject({ result, rows: result.length, problems: [] });
+    const missing = (name: string) => result.filter((row) => (row as Readonly<Record<string, unknown>>)[name] === null).length;
+    expect(read["columns"]).toMatchObject(names.map((name) => ({ name, missing: missing(name) })));
   });
 
   it("counts rows as it gives them, whatever is wrong with them", async () => {

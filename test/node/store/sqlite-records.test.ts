@@ -173,6 +173,29 @@ for (const [name, driver] of drivers) {
       expect(acknowledged.filter((key) => !names.has(key))).toEqual([]);
       for (const artifact of artifacts) expect((await sessions.artifacts.get(id, artifact))?.content).toBe(`${artifact.name} `.repeat(40));
     }, 900_000);
+
+    it("give artifacts and calls of one session numbers of their own, from two processes at once", async () => {
+      const folder = newFolder();
+      const { href, remove } = await fromSource(["node/store/sqlite.ts", "node/store/sqlite-records.ts", "core/sessions/sessions.ts"]);
+      const sessions = keptSessions(await openAt(folder));
+      const { id } = await sessions.create();
+      await Promise.all(
+        ["one", "two"].map(async (writer) => {
+          const child = spawn(process.execPath, [join(root, "test/support/record-writer.mjs"), href, folder, name, writer, id], {
+            stdio: ["ignore", "pipe", "inherit"],
+          });
+          let written = 0;
+          for await (const _ of createInterface({ input: child.stdout })) if (++written === 40) child.kill("SIGKILL");
+        }),
+      );
+      remove();
+      const sequences = (await sessions.artifacts.list(id)).map(({ sequence }) => sequence);
+      const calls = (await sessions.calls.list(id)).map(({ call }) => call);
+      for (const numbers of [sequences, calls]) {
+        expect(numbers.length).toBeGreaterThanOrEqual(80);
+        expect(new Set(numbers).size).toBe(numbers.length);
+      }
+    }, 120_000);
   });
 }
 
