@@ -49,7 +49,7 @@ const first = ["cli/early", "scripts/spawn", "engines/fork-engine", "engines/gra
   (name) => `node/${name}.js`,
 );
 /** Imported when they are needed. Core's other files of that kind are for pages: in Node one file more costs more than what is in it. */
-const apart = /^(node|core\/(t5|scripts|toolbox|workflow))\//;
+const apart = /^(node|core\/(t5|scripts|toolbox|workflow|serve|sessions|grammar|backends\/(anthropic|openai|ollama)))\/|^core\/api\/open-rag/;
 const lazyImport = /\bimport\("(\.[^"]+)"\)/g;
 
 /** @param dist folder of the compiler's output; files of dist/node that are bundled are taken away */
@@ -66,10 +66,10 @@ export async function bundleNode(/** @type {string} */ dist) {
   /** Chunks are what the same entries reach. Where each imports what was there before it anyway, what was there stays whole. */
   const earlier = (/** @type {string} */ file) => {
     if (/^(core\/(testing|ai-sdk)|edge)\/index\.js$/.test(file)) return ["core/index.js"];
-    if (file === generate) return [program, "node/index.js"];
+    if (file === generate) return [program, "node/main.js"];
     if (file === "node/cli/help.js") return [program];
     if (!lazyFiles.has(file) || !apart.test(file) || file === program || first.includes(file)) return [];
-    return [file.startsWith("node/cli/") ? generate : "node/index.js"];
+    return [file.startsWith("node/cli/") ? generate : "node/main.js"];
   };
 
   const fewerFiles = {
