@@ -49,7 +49,8 @@ const first = ["cli/early", "scripts/spawn", "engines/fork-engine", "engines/gra
   (name) => `node/${name}.js`,
 );
 /** Imported when they are needed. Core's other files of that kind are for pages: in Node one file more costs more than what is in it. */
-const apart = /^(node|core\/(t5|scripts|toolbox|workflow|serve|sessions|grammar|backends\/(anthropic|openai|ollama)))\/|^core\/api\/open-rag/;
+const apart =
+  /^(node|core\/(t5|scripts|toolbox|workflow|serve|sessions|grammar|backends\/(anthropic|openai|ollama)))\/|^core\/api\/open-rag/;
 const lazyImport = /\bimport\("(\.[^"]+)"\)/g;
 
 /** @param dist folder of the compiler's output; files of dist/node that are bundled are taken away */
