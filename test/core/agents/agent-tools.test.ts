@@ -147,8 +147,8 @@ describe("an agent with a tool", () => {
     const names = async (options: Readonly<Record<string, unknown>>) => (await build(options).tools()).map(({ name }) => name);
     expect(await names({ tools: [add, "regex"], tool: "calculator" })).toEqual(["add", "regex", "calculator"]);
     expect(await names({ tools: [add, "regex"], allow_tool: "add" })).toEqual(["add"]);
-    const own = { ...add, name: "calculator" };
-    expect((await build({ tool: own, allow_tool: "calculator" }).execute("x")).metadata.toolCalls[0]?.isError).toBe(false);
+    const own = { ...add, name: "calculator", run: () => "my own" };
+    expect((await build({ tool: own, allow_tool: "calculator" }).execute("x")).metadata.toolCalls[0]).toMatchObject({ result: "my own" });
     expect(() => build({ tool: "nobody" })).toThrow("expected the name of a tool that is there");
     expect(() => build({ allow_tool: "calculater" })).toThrow("did you mean calculator?");
   });
