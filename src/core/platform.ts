@@ -548,6 +548,8 @@ export interface Platform {
   readonly store: ArtifactStore;
   /** Opens, or makes, the records in a folder; hosts without folders have one place for all. Absent for hosts that keep nothing. @throws SpellError store-* */
   readonly records?: ((folder: string) => Promise<RecordStore>) | undefined;
+  /** Called where they will probably be opened while something else is waited for: loads what that takes. Opens nothing, throws nothing. */
+  readonly prepareRecords?: (() => void) | undefined;
   /**
    * Files of an index at a place: a folder, or a path in a page's own file system. The first write makes it. Absent for hosts that keep nothing;
    * core has one in memory (search/memory-folder.ts).

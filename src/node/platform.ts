@@ -101,6 +101,10 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     },
     sideFiles: lazySideFiles(),
     searchFolder: async (place) => (await import("./store/search-folder.ts")).nodeSearchFolder(place),
+    prepareRecords() {
+      // told when they are opened
+      void import("./store/sqlite.ts").then(({ findSqlite }) => findSqlite()).catch(() => undefined);
+    },
     async records(folder) {
       const [{ findSqlite }, { sqliteRecords }] = await Promise.all([import("./store/sqlite.ts"), import("./store/sqlite-records.ts")]);
       return sqliteRecords(folder, await findSqlite(), log);
