@@ -357,8 +357,27 @@ const suites = {
   })),
 };
 
-/** One table for each format and place: ours and the engine as it is shipped, by numbers of threads. */
+/** Versions of Node to measure in. */
 const nodes = (process.env.LLMSPELL_BENCH_NODES ?? node).split(",");
+/** A configuration with State in memory or in a file. */
+function stateIn(backend) {
+  const path = `${root}.cache/bench-state-${backend}.toml`;
+  mkdirSync(`${root}.cache`, { recursive: true });
+  writeFileSync(path, `[runtime.state_persistence]\nenabled = true\nbackend_type = "${backend}"\n`);
+  return path;
+}
+for (const program of nodes) {
+  const run = (backend) => processor([program, cli, "-q", "-c", stateIn(backend), "exec", 'State.load("global", "x")']);
+  suites.scripts.push({
+    title: `a script that reads its State, Node ${execFileSync(program, ["--version"], { encoding: "utf8" }).trim().slice(1)}`,
+    base: "in memory",
+    figures: ["wallMs", "cpuMs"],
+    subjects: { "in memory": run("memory"), "in a file": run("file") },
+    rounds: rounds * 8,
+  });
+}
+
+/** One table for each format and place: ours and the engine as it is shipped, by numbers of threads. */
 suites.formats = [...(existsSync(smol) ? [["Q4_1", smol]] : []), ...formats()].flatMap(([form, path]) => {
   const counts = [...new Set([1, cores])];
   const pairs = (run, most = cores) =>
