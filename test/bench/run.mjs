@@ -219,6 +219,10 @@ const suites = {
       "words and vectors": own(subject("search-quality", "both", path)),
       words: own(subject("search-quality", "words", path)),
       "vectors of lexical": own(subject("search-quality", "vectors", path)),
+      // the project's own list has them in any case
+      ...(whose === "others" && {
+        "words and vectors, our guides beside": own(subject("search-quality", "both", path), { env: { LLMSPELL_BENCH_GUIDES: "1" } }),
+      }),
     },
   })),
   config: [

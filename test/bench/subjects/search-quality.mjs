@@ -3,7 +3,7 @@
  * `both` (as the default configuration mixes them); QUESTIONS is a module with `questions`, each [text, file, part of a heading];
  * MODEL an embedding model in place of `lexical`, as `llmspell embed -m` takes it.
  * The files are READMEs of packages in the folder LLMSPELL_BENCH_PEERS (test/bench/peers says which), undici's pages, our own decisions, our own pages where a
- * question is about them, and as material beside them the READMEs of what this project depends on. All of it goes the way of `rag ingest`, with the default configuration.
+ * question is about them or LLMSPELL_BENCH_GUIDES=1 asks for them, and as material beside them the READMEs of what this project depends on. All of it goes the way of `rag ingest`, with the default configuration.
  * Prints JSON: files, chunks, questions, and the share of questions whose section is the first, among five, among ten (hit1, hit5, hit10); with
  * LLMSPELL_BENCH_RANKS=1, the place of each question's section on standard error, 0 where it is not among ten.
  */
@@ -36,7 +36,8 @@ const pages = (folder, prefix) => {
 };
 pages(join(peers, "node_modules/undici/docs/docs/api"), "undici-");
 pages(join(root, "docs/decisions"), "llmspell-");
-if (questions.some(([, file]) => file.startsWith("guide-"))) pages(join(root, "docs"), "guide-");
+if (process.env.LLMSPELL_BENCH_GUIDES === "1" || questions.some(([, file]) => file.startsWith("guide-")))
+  pages(join(root, "docs"), "guide-");
 const { dependencies = {}, devDependencies = {}, peerDependencies = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 for (const name of Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies }).sort())
   addReadme(name.replace("/", "-"), join(root, "node_modules", name));

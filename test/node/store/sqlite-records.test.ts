@@ -204,3 +204,9 @@ describe("numbers of SQLite's errors", () => {
     expect([{ errcode: 261 }, { rawCode: 5 }, { code: "ENOENT" }].map(sqliteCode)).toEqual([5, 5, undefined]);
   });
 });
+
+it("libsql leaves Node's report as it was", () => {
+  const { getReport } = process.report;
+  packageSqlite();
+  expect(process.report.getReport).toBe(getReport);
+});
