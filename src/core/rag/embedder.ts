@@ -118,7 +118,7 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
           truncate: true,
           // tries are counted here: each has the whole time
           retries: 0,
-          signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+          signal: AbortSignal.any(signal === undefined ? [timeout] : [timeout, signal]),
         });
       } catch (error) {
         if (timeout.aborted && signal?.aborted !== true)
@@ -127,11 +127,12 @@ function modelEmbedder(name: string, dimensions: number, settings: RagConfig["em
             cause: error,
           });
         if (!(error instanceof SpellError) || !error.retryable || tries >= max_retries) throw error;
-        const asked = error.details?.["retryAfterMs"] as number | undefined;
-        if ((asked ?? 0) > longestAskedMs) throw error;
+        const wait = (error.details?.["retryAfterMs"] as number | undefined) ?? Math.min(8000, 250 * 2 ** tries);
+        if (wait > longestAskedMs) throw error;
         await new Promise((resolve) => {
-          setTimeout(resolve, asked ?? Math.min(8000, 250 * 2 ** tries));
-          signal?.addEventListener("abort", resolve);
+          const timer = setTimeout(resolve, wait);
+          // a timer that is left keeps the process
+          signal?.addEventListener("abort", () => resolve(clearTimeout(timer)));
         });
       }
     }

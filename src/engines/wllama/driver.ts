@@ -20,7 +20,7 @@ import { deferred } from "../../core/values.ts";
 import { loadComplaint } from "../load-complaint.ts";
 import { askAhead } from "./ask-ahead.ts";
 import { byteBlob } from "./byte-blob.ts";
-import { startCompletion } from "./completion.ts";
+import { isNoText, startCompletion } from "./completion.ts";
 import { cutText, embedText, readTooLong, textTooLong } from "./embedding.ts";
 import { crash, generationError, loadError } from "./engine-errors.ts";
 import { runtime, type WllamaChunk, type WllamaLike } from "./instance.ts";
@@ -69,19 +69,25 @@ export function readPlaced(line: string): Placed | undefined {
 }
 
 /**
- * The engine computes on the processor where it finds no card it can use, and says so only in its log (E13). And the first numbers of a card
- * must be numbers: finite, and not all the same.
- * @throws SpellError device-unavailable, run-nan
+ * The engine computes on the processor where it finds no card it can use, and says so only in its log (E13).
+ * @throws SpellError device-unavailable
  */
-async function checkPlaced(placed: Placed | undefined, instance: WllamaLike): Promise<void> {
-  if (placed === undefined || placed.layers === 0) {
-    const found = placed === undefined ? "its log says nothing of layers" : `0 of ${placed.total} layers are there`;
-    throw new SpellError("device-unavailable", `${runtime} does not compute on webgpu: ${found}`, {
-      details: { reason: "missing-feature" },
-    });
-  }
+function checkPlaced(placed: Placed | undefined): void {
+  if (placed !== undefined && placed.layers > 0) return;
+  const found = placed === undefined ? "its log says nothing of layers" : `0 of ${placed.total} layers are there`;
+  throw new SpellError("device-unavailable", `${runtime} does not compute on webgpu: ${found}`, {
+    details: { reason: "missing-feature" },
+  });
+}
+
+/**
+ * The first step of a fresh model must give finite numbers that are not all the same: damaged weights, and some cards, give others. A token that
+ * is no text by itself comes without numbers, and passes.
+ * @throws SpellError run-nan
+ */
+async function checkNumbers(instance: WllamaLike): Promise<void> {
   const likely: number[] = [];
-  await instance.createCompletion({
+  const step = instance.createCompletion({
     prompt: " ",
     stream: true,
     max_tokens: 1,
@@ -94,8 +100,11 @@ async function checkPlaced(placed: Placed | undefined, instance: WllamaLike): Pr
       }
     },
   });
-  const [first = Number.NaN, second = Number.NaN] = likely;
-  if (Number.isFinite(first) && Number.isFinite(second) && first !== second) return;
+  await step.catch((error: unknown) => {
+    if (!isNoText(error)) throw error;
+  });
+  const [first, second = Number.NaN] = likely;
+  if (first === undefined || (Number.isFinite(first) && Number.isFinite(second) && first !== second)) return;
   throw firstStepError(Number.isFinite(first));
 }
 
@@ -192,7 +201,10 @@ export async function openWllama(host: WllamaHost, files: readonly ByteSource[],
     askAhead(instance.proxy);
     const info = instance.getLoadedContextInfo();
     if (info.success !== true || !(info.n_vocab > 0)) throw new Error("the engine could not load it");
-    if (host.device === "webgpu" && options.embed === undefined) await checkPlaced(placed, instance);
+    if (options.embed === undefined) {
+      if (host.device === "webgpu") checkPlaced(placed);
+      await Promise.race([death, checkNumbers(instance)]);
+    }
     // told after the load: before it the engine computes nothing
     if (host.threads.origin === "running" && instance.isMultithread()) await Promise.race([death, instance._getDebugInfo()]);
     if (options.embed !== undefined) dimensions = (await Promise.race([death, embedText(instance, "a")])).vector.length;

@@ -1,5 +1,6 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { resolveConfig } from "../../../src/core/api/configuration.ts";
+import { SpellError } from "../../../src/core/errors.ts";
 import { createEmbedder } from "../../../src/core/rag/embedder.ts";
 import type { EmbeddingModel } from "../../../src/core/spec/embedding-model.ts";
 import { memoryPlatform } from "../../../src/core/testing/index.ts";
@@ -21,4 +22,29 @@ it.each([
   expect((await embedder.embed(["a"], "document")).warnings).toHaveLength(warnings);
   expect((await embedder.embed(["b"], "document")).warnings).toEqual([]);
   expect(loads).toEqual([{ name: "m@own", ...load }]);
+});
+
+it("an abort ends the wait that a service asked for, and leaves no timer", async () => {
+  vi.useFakeTimers();
+  try {
+    const embedding = { default_provider: "own", model: "m", max_retries: 1 } as const;
+    const { config } = await resolveConfig(
+      { config: { rag: { embedding, vector_storage: { dimensions: 16 } } }, env: {} },
+      memoryPlatform(),
+    );
+    const stop = new AbortController();
+    const embed = async (_: unknown, { signal }: { readonly signal: AbortSignal }) => {
+      if (signal.aborted) throw new SpellError("run-aborted", "given up");
+      throw new SpellError("net-rate", "busy", { details: { retryAfterMs: 60_000 } });
+    };
+    const embeddings = async () => ({ embed }) as unknown as EmbeddingModel;
+    const embedder = createEmbedder("own", config.rag, { embeddings, now: () => 0 });
+    const asked = expect(embedder.embed(["a"], "document", stop.signal)).rejects.toMatchObject({ code: "run-aborted" });
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
+    stop.abort();
+    await asked;
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -76,11 +76,11 @@ describe("E13 wllama on WebGPU", () => {
 
   it.each([
     ["no numbers", [Number.NaN, Number.NaN]],
-    ["nothing", []],
     ["the same number for all", [-2, -2]],
     ["no probabilities", [undefined, undefined]],
-  ])("a first step of %s → run-nan", async (_, first) => {
+  ])("a first step of %s → run-nan, in WebAssembly too", async (_, first) => {
     expect((await failure(scripted("webgpu", { log: [placed], first }).open())).code).toBe("run-nan");
+    expect((await failure(scripted("wasm", { log: [], first }).open())).code).toBe("run-nan");
   });
 
   it("in WebAssembly no layer leaves the processor, and no log is believed", async () => {

@@ -226,6 +226,15 @@ describe("models wllama cannot run", () => {
     await handle.dispose();
   });
 
+  it.each([
+    ["not finite", "output_norm.weight", [64], Number.NaN],
+    ["the same for every token", "output.weight", [64, 320], 0],
+  ] as const)("R12 a model whose numbers are %s does not open", async (_, name, shape, value) => {
+    const spec = tinyLlama();
+    const tensors = spec.tensors.map((tensor) => (tensor.name === name ? f32Tensor(name, [...shape], () => value) : tensor));
+    expect((await failure(openFile(runtime, temporaryFile("damaged.gguf", writeGguf({ ...spec, tensors })), wasm))).code).toBe("run-nan");
+  });
+
   it("E9 R4 a file this build cannot load is device-memory before a byte is read", async () => {
     const reads: number[] = [];
     const huge: ByteSource = {
