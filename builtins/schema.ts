@@ -74,10 +74,32 @@ const integer = (fallback: number | undefined, min: number, max: number, key: Ke
   );
 const number = (fallback: number | undefined, min: number, max: number, key: Key): Leaf =>
   withKey(z.number().min(min).max(max), key, fallback);
+/** No system has a path with the character 0. */
+const fits = ({ format }: Key) => [(value: string) => format !== "path" || !value.includes("\u0000"), "expected a path"] as const;
 const text = (fallback: string | undefined, key: Key): Leaf =>
-  withKey(z.string().max(key.format === undefined ? 1024 : 4096), key, fallback);
+  withKey(
+    z
+      .string()
+      .max(key.format === undefined ? 1024 : 4096)
+      .refine(...fits(key)),
+    key,
+    fallback,
+  );
 const oneOf = (fallback: string | undefined, values: readonly string[], key: Key): Leaf => withKey(z.enum(values), key, fallback);
-const list = (fallback: readonly string[], key: Key): Leaf => withKey(z.array(z.string().min(1).max(1024)).max(1000), key, fallback);
+const list = (fallback: readonly string[], key: Key): Leaf =>
+  withKey(
+    z
+      .array(
+        z
+          .string()
+          .min(1)
+          .max(1024)
+          .refine(...fits(key)),
+      )
+      .max(1000),
+    key,
+    fallback,
+  );
 
 /** Seconds in a day, the most a wait may last. */
 const day = 86_400;
@@ -368,6 +390,7 @@ const ragReaders = {
   ingest: "src/core/rag/ingest.ts",
   find: "src/core/rag/find.ts",
   embedder: "src/core/rag/embedder.ts",
+  texts: "src/core/rag/model-texts.ts",
   room: "src/core/rag/memory.ts",
   places: "src/core/rag/places.ts",
   documents: "src/core/rag/prepare.ts",
@@ -420,18 +443,18 @@ const rag = z.strictObject({
   embedding: z.strictObject({
     default_provider: ragText("indexes", "lexical", "lexical (built in, no model), candle, ollama, openai or a declared provider"),
     model: ragText("embedder", "", "model spec; empty for lexical", "model"),
-    device: ragChoice("embedder", "auto", deviceChoices, "device of the embeddings"),
-    cache_enabled: ragFlag("embedder", true, "cache embeddings by the hash of their text"),
-    cache_size: ragInteger("embedder", 10_000, 1, 100_000_000, "entries", "most entries of the cache"),
-    cache_ttl_seconds: ragInteger("embedder", 3600, 1, 31_536_000, "s", "age at which an entry expires"),
+    device: ragChoice("texts", "auto", deviceChoices, "device of the embeddings"),
+    cache_enabled: ragFlag("texts", true, "cache embeddings by the hash of their text"),
+    cache_size: ragInteger("texts", 10_000, 1, 100_000_000, "entries", "most entries of the cache"),
+    cache_ttl_seconds: ragInteger("texts", 3600, 1, 31_536_000, "s", "age at which an entry expires"),
     batch_size: ragInteger("ingest", 32, 1, 100_000, "texts", "texts of one call"),
-    timeout_seconds: ragInteger("embedder", 30, 1, day, "s", "longest wait of one call without progress"),
-    max_retries: ragInteger("embedder", 3, 0, 20, "", "retries of remote providers"),
+    timeout_seconds: ragInteger("texts", 30, 1, day, "s", "longest wait of one call without progress"),
+    max_retries: ragInteger("texts", 3, 0, 20, "", "retries of remote providers"),
     normalize: ragFlag("embedder", true, "scale to length 1"),
-    pooling: ragChoice("embedder", "auto", ["auto", "mean", "last", "cls"], "auto = from the model's files"),
+    pooling: ragChoice("texts", "auto", ["auto", "mean", "last", "cls"], "auto = from the model's files"),
     query_prefix: ragText("embedder", "", "text before each query"),
     document_prefix: ragText("embedder", "", "text before each document"),
-    max_input_tokens: ragInteger("embedder", 512, 1, 1_048_576, "tokens", "longer texts are cut, with a note"),
+    max_input_tokens: ragInteger("texts", 512, 1, 1_048_576, "tokens", "longer texts are cut, with a note"),
   }),
   chunking: z.strictObject({
     strategy: ragChoice("documents", "sliding_window", ["sliding_window", "sentence", "semantic"], "how texts are split"),

@@ -28,6 +28,7 @@ const inParent = {
 };
 const inChildren = {
   "node/engines/engine-child": "node/engines/engine-child.js",
+  "node/engines/onnx-thread": "node/engines/onnx-thread.js",
   "node/engines/web-worker-scope": "node/engines/web-worker-scope.js",
   "node/isolate-child": "node/isolate-child.js",
   "node/rag/read-document-thread": "node/rag/read-document-thread.js",

@@ -38,7 +38,9 @@ const opset = 17;
 
 export class OnnxGraphBuilder {
   readonly #name: string;
-  readonly #nodes: ProtoWriter[] = [];
+  /** by their outputs */
+  readonly #nodes = new Map<Value, ProtoWriter>();
+  #first: Value | undefined;
   readonly #constants = new Map<Value, ProtoWriter>();
   readonly #weights = new Map<Value, ExternalWeight>();
   readonly #inputs: ProtoWriter[] = [];
@@ -58,8 +60,16 @@ export class OnnxGraphBuilder {
     node.string(2, result).string(3, `n${this.#count}`).string(4, operator);
     for (const [name, value] of Object.entries(attributes)) node.message(5, attributeProto(name, value));
     if (domain !== undefined) node.string(7, domain);
-    this.#nodes.push(node);
+    this.#nodes.set(result, node);
     return result;
+  }
+
+  /**
+   * Writes the node of this value before all others. ONNX Runtime sorts nodes itself (1.30.0), but lays the weights of products out anew in the order in
+   * which they stand, with both forms of one in memory: for the largest this is best done first.
+   */
+  first(value: Value): void {
+    this.#first = value;
   }
 
   /** An input of the graph. */
@@ -107,7 +117,8 @@ export class OnnxGraphBuilder {
 
   #encode(locate: Parameters<OnnxModel["encode"]>[0]): Uint8Array {
     const graph = new ProtoWriter();
-    for (const node of this.#nodes) graph.message(1, node);
+    const first = this.#first === undefined ? undefined : this.#nodes.get(this.#first);
+    for (const node of new Set([...(first === undefined ? [] : [first]), ...this.#nodes.values()])) graph.message(1, node);
     graph.string(2, this.#name);
     for (const constant of this.#constants.values()) graph.message(5, constant);
     for (const weight of this.#weights.values()) {

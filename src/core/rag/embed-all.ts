@@ -1,7 +1,8 @@
 /** Vectors for all passages of documents: each text once, in batches, several at once; what was embedded before is taken again. */
 import { SpellError, throwIfAborted } from "../errors.ts";
 import type { Chunk, Collection, IndexedChunk } from "../spec/search-index.ts";
-import { type Embedder, lexicalName } from "./embedder.ts";
+import { lexicalName } from "./embedder.ts";
+import type { Embedder } from "./embedder-types.ts";
 import { hashOf } from "./hash.ts";
 import type { Prepared } from "./prepare.ts";
 import type { IngestOptions } from "./types.ts";

@@ -82,6 +82,8 @@ export interface OnnxRuntime {
   readonly keepsOutputs: boolean;
   /** The memory they stay in, where it can be written from outside the engine. */
   readonly deviceMemory?: TensorMemory | undefined;
+  /** Whether this graph can be opened on a thread of its own, beside another one that is being opened. Absent: none can. */
+  opensApart?(model: OnnxModel): boolean;
   /** Wraps values for run(); no copy. @throws SpellError internal-error when shape and data do not agree */
   tensor<D extends OnnxDtype>(dtype: D, data: OnnxData<D>, shape: readonly number[]): OnnxTensor<D>;
   /**
@@ -99,6 +101,8 @@ export interface OnnxOpenOptions {
   readonly keepOnDevice?: readonly string[] | undefined;
   /** Trades speed for memory: weights are not repacked. */
   readonly lowMemory?: boolean | undefined;
+  /** On a thread of its own, for graphs of which opensApart() is true. */
+  readonly apart?: boolean | undefined;
   /** The graph is as it should be computed: nothing in it is better done once, or as one node with another. */
   readonly asWritten?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -4,6 +4,7 @@
 
 import { noNumbers } from "../sampling.ts";
 import type { OnnxGraph, OnnxModel, OnnxOpenOptions, OnnxRuntime, OnnxTensor } from "../spec/onnx.ts";
+import { once } from "../values.ts";
 import { cacheOutputs, createCache, type DecoderCache, joiningOn } from "./cache.ts";
 import type { T5Config } from "./config.ts";
 import { decoderGraph, encoderGraph, names, namesOf, rowsGraph } from "./graph.ts";
@@ -44,6 +45,8 @@ export interface SessionWeights {
   readonly decoder: T5Weights;
   /** Those of a decoder for many answers at once, where another form suits it. */
   readonly wide?: (() => Promise<T5Weights>) | undefined;
+  /** Whether an engine lays them out anew as it opens a graph, which takes most of a load: then it is worth a thread for each. */
+  readonly laidOut?: boolean | undefined;
   /** Smaller ones: a second decoder over them writes ahead of greedy answers. */
   readonly draft?: T5Weights | undefined;
 }
@@ -59,12 +62,13 @@ export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice" | "
 export const leastWide = 4;
 
 /**
- * Opens both graphs, first the decoder, whose weights are the most: what it needed to load is free again before the encoder's come.
+ * Opens both graphs: beside each other where the runtime can, else first the decoder, whose weights are the most: what it needed to load is free again before
+ * the encoder's come.
  * @throws SpellError of OnnxRuntime.open
  */
 export async function openT5Session(
   config: T5Config,
-  { wide, draft, ...weights }: SessionWeights,
+  { wide, draft, laidOut = false, ...weights }: SessionWeights,
   runtime: OnnxRuntime,
   { now = () => performance.now(), onHalf, ...common }: SessionOptions,
 ): Promise<T5Session> {
@@ -73,15 +77,19 @@ export async function openT5Session(
   const present = cacheOutputs(config, joining);
   const asWritten = !weights.encoder.has16Bit;
   const opened: OnnxGraph[] = [];
-  const open = async (model: OnnxModel, keepOnDevice: readonly string[] = []): Promise<OnnxGraph> => {
-    const graph = await runtime.open(model, { ...common, asWritten, keepOnDevice });
+  const open = async (model: OnnxModel, keepOnDevice: readonly string[] = [], apart = false): Promise<OnnxGraph> => {
+    const graph = await runtime.open(model, { ...common, asWritten, keepOnDevice, apart });
     opened.push(graph);
     return graph;
   };
+  const encoderModel = encoderGraph(config, weights.encoder);
+  const apart = laidOut && common.threads > 1 && common.lowMemory !== true && runtime.opensApart?.(encoderModel) === true;
+  const openEncoder = once(() => open(encoderModel, namesOf(config, names.cross), apart));
   try {
+    if (apart) openEncoder().catch(() => undefined); // told below
     const decoder = await open(decoderOf(weights.decoder), present);
     onHalf?.();
-    const encoder = await open(encoderGraph(config, weights.encoder), namesOf(config, names.cross));
+    const encoder = await openEncoder();
     const rows = await open(rowsGraph(config));
     const drafter = draft === undefined ? undefined : { graph: await open(decoderOf(draft), present), worth: createWorth(), now };
     let wideDecoder: Promise<OnnxGraph> | undefined;
@@ -109,6 +117,7 @@ export async function openT5Session(
       },
     };
   } catch (error) {
+    if (apart) await openEncoder().catch(() => undefined);
     for (const graph of opened) await graph.dispose();
     throw error;
   }

@@ -168,6 +168,7 @@ export function decoderGraph(config: T5Config, weights: T5Weights, joining: Join
   let y = t5.norm(x, "decoder.final_layer_norm.weight"); // [B, T, D]
   if (config.scaleDecoderOutputs) y = graph.node("Mul", [y, graph.float(dModel ** -0.5)]);
   const logits = weights.linear(graph, y, weights.head, names.logits);
+  graph.first(logits);
   graph.output(logits, "float32", ["batch", "length", vocabSize]);
   graph.output(graph.node("ArgMax", [logits], { attributes: { axis: 2, keepdims: 0 }, output: names.best }), "int64", ["batch", "length"]);
   const sum = graph.node("ReduceSum", [logits, graph.int64([2])], { attributes: { keepdims: 0 }, output: names.sum });

@@ -43,7 +43,7 @@ export async function sessionWeights(
     collectT5Weights(facts.tensors, facts.config, { variant, rows, runtime, kept });
   const keeps = variant !== "f32" && store !== undefined;
   const kept = keeps ? await openBlockFile(store, facts, files, { variant, part: "all", runtime }, signal) : undefined;
-  const weights = { encoder: collect("many", kept), decoder: collect("few", kept) };
+  const weights = { encoder: collect("many", kept), decoder: collect("few", kept), laidOut: variant === "f32" };
   if (rowForms({ variant, runtime, lowMemory }).many === undefined) return weights;
   return {
     ...weights,

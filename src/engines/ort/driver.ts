@@ -69,8 +69,16 @@ export interface WeightPlacement {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** The engine on another thread. */
+export interface ApartOrt {
+  readonly ort: OrtModule;
+  /** whether these weights need not be handed over */
+  fits(weights: readonly WeightRange[]): boolean;
+}
+
 export interface OrtHost extends Pick<OnnxRuntime, "name" | "device" | "reads16Bit" | "widens" | "fastBlocks" | "columnLimit"> {
   readonly ort: OrtModule;
+  readonly apart?: ApartOrt | undefined;
   /** As the engine calls it: "cpu", "wasm", "webgpu", "cuda"; or that with options of its own. */
   readonly executionProvider: string | { readonly name: string };
   /** Whether tensors may stay on the device between runs, under this name of a location. */
@@ -169,8 +177,9 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
     },
   });
 
-  const { name, device, reads16Bit, widens, fastBlocks, columnLimit } = host;
+  const { name, device, reads16Bit, widens, fastBlocks, columnLimit, apart } = host;
   return {
+    ...(apart !== undefined && { opensApart: ({ weights }) => apart.fits(weights) }),
     name,
     device,
     reads16Bit,
@@ -191,14 +200,15 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
     async open(model, options) {
       throwIfAborted(options.signal);
       const threads = host.clampThreads(options.threads);
-      const session = await createSession(host, model, options, threads);
+      const own = options.apart === true && apart !== undefined ? { ...host, ort: apart.ort } : host;
+      const session = await createSession(own, model, options, threads);
       try {
         throwIfAborted(options.signal);
       } catch (error) {
-        await inTurn(host.ort, () => session.release());
+        await inTurn(own.ort, () => session.release());
         throw error;
       }
-      return createGraph(host, session, threads, wrap);
+      return createGraph(own, session, threads, wrap);
     },
   };
 }

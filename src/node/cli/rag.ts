@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openRag, type RagSpell, takenBy } from "../../core/api/open-rag.ts";
 import { SpellError } from "../../core/errors.ts";
-import { embedderLoad } from "../../core/rag/embedder.ts";
+import { embedderLoad } from "../../core/rag/model-texts.ts";
 import type { Rag, RagDocument, RagHit, RagPlace, SearchOptions } from "../../core/rag/types.ts";
 import { unknownCollection } from "../../core/rag/unknown.ts";
 import { definedOnly } from "../../core/values.ts";

@@ -10,6 +10,7 @@ import { OnnxGraphBuilder } from "../../core/onnx/graph-builder.ts";
 import { fastBlocksOn } from "../../core/onnx/weights.ts";
 import type { OnnxRuntime, WeightRange } from "../../core/spec/onnx.ts";
 import { checkInFile, type OrtModule, ortRuntime, placeInMemory, type WeightPlacement } from "../../engines/ort/driver.ts";
+import { apartOrt } from "./onnx-apart.ts";
 
 /** Where this package computes; each is an execution provider of the same name. */
 export type NativeDevice = "cpu" | "webgpu" | "cuda";
@@ -21,6 +22,7 @@ export async function openNativeOnnx(device: NativeDevice = "cpu"): Promise<Onnx
     name: "onnxruntime-node",
     device,
     ort,
+    apart: device === "cpu" ? { ort: apartOrt(ort), fits: lieInFolder } : undefined,
     executionProvider: device,
     // Cards compute in F32 here: without shader-f16 there is no other way, and T5 overflows in F16.
     reads16Bit: device === "cpu",
@@ -86,19 +88,28 @@ export async function tryNativeOnnx(device: Exclude<NativeDevice, "cpu">): Promi
   }
 }
 
+/** Whether all weights are in files of one folder, as the engine reads them. */
+function lieInFolder(weights: readonly WeightRange[]): boolean {
+  const folders = new Set<string>();
+  for (const { file } of weights) {
+    if (file?.source.path === undefined || file.stored !== undefined) return false;
+    folders.add(dirname(file.source.path));
+  }
+  return folders.size === 1;
+}
+
 /** @returns undefined where some weight is not in a file, or files lie in several folders */
 async function placeInFolder(weights: readonly WeightRange[]): Promise<WeightPlacement | undefined> {
+  if (!lieInFolder(weights)) return undefined;
   const paths = new Map<string, string>();
   for (const weight of weights) {
-    const { name, file } = weight;
-    const path = file?.source.path;
-    if (file === undefined || path === undefined || file.stored !== undefined) return undefined;
-    if (!paths.has(path)) paths.set(path, await regularFile(path, file.source.size, name));
+    const { name, file: { source } = {} } = weight;
+    if (source?.path === undefined) continue;
+    if (!paths.has(source.path)) paths.set(source.path, await regularFile(source.path, source.size, name));
     checkInFile(weight);
   }
-  const folders = new Set([...paths.values()].map((path) => dirname(path)));
-  const [folder] = folders;
-  if (folder === undefined || folders.size > 1) return undefined;
+  const [first = ""] = paths.keys();
+  const folder = dirname(first);
   return {
     locate({ name, length, file }) {
       const real = paths.get(file?.source.path ?? "");

@@ -16,6 +16,10 @@ import { isLong } from "../../support.ts";
 
 const allKeys: readonly ConfigKey[] = [...keysByPath().values()];
 
+/** TOML is UTF-8, which has no halves of characters; and no system has a path with the character 0. */
+const texts = (constraints: fc.StringConstraints): fc.Arbitrary<string> =>
+  fc.string({ ...constraints, unit: "binary" }).filter((text) => isWhole(text) && !text.includes("\u0000"));
+
 /** A value the key takes. */
 function takenBy({ path, type, choices, min = 0, max = 1, above, least, format, longest = 1024 }: ConfigKey): fc.Arbitrary<unknown> {
   if (choices !== undefined) return fc.constantFrom(...choices);
@@ -28,16 +32,15 @@ function takenBy({ path, type, choices, min = 0, max = 1, above, least, format, 
       return fc.double({ min, max, minExcluded: above === true, noNaN: true }).map((value) => value + 0);
     case "list":
       if (path === "tools.mcp.servers") return fc.uniqueArray(fc.constantFrom("a = ./server", "b-1 = npx -y x", "c = https://x.test/mcp"));
-      return fc.array(fc.string({ minLength: 1, maxLength: 20, unit: "binary" }).filter(isWhole), { maxLength: 5 });
+      return fc.array(texts({ minLength: 1, maxLength: 20 }), { maxLength: 5 });
     case "text":
       if (format === "url") return fc.webUrl();
       if (format === "variable") return fc.constantFrom("A_KEY", "_x1");
       if (format === "model") return fc.constantFrom("tiny-stories", "tinyllama:Q5_K_M", "./model.gguf");
-      return fc.string({ maxLength: Math.min(longest, 40), unit: "binary" }).filter((text) => isWhole(text) && !text.includes("\u0000"));
+      return texts({ maxLength: Math.min(longest, 40) });
   }
 }
 
-/** TOML is UTF-8, which has no halves of characters. */
 function isWhole(text: string): boolean {
   return (text as string & { isWellFormed(): boolean }).isWellFormed();
 }

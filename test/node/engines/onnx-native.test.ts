@@ -15,7 +15,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Worker } from "node:worker_threads";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ByteSource } from "../../../src/core/formats/byte-source.ts";
 import { OnnxGraphBuilder } from "../../../src/core/onnx/graph-builder.ts";
 import type { OnnxGraph, OnnxRuntime } from "../../../src/core/spec/onnx.ts";
@@ -45,6 +46,46 @@ async function file(name: string, bytes: Uint8Array): Promise<ByteSource> {
 }
 
 onnxRuntimeContract("onnxruntime-node, CPU", openNativeOnnx, { file });
+
+/** Each graph that may be is on a thread of its own. */
+async function openApart(): Promise<OnnxRuntime> {
+  const runtime = await openNativeOnnx();
+  return { ...runtime, open: (model, options) => runtime.open(model, { ...options, apart: runtime.opensApart?.(model) === true }) };
+}
+onnxRuntimeContract("onnxruntime-node, CPU, on threads of their own", openApart, { file });
+
+describe("a graph on a thread of its own", () => {
+  it("is there for weights in files, and its thread ends with it", async () => {
+    const terminate = vi.spyOn(Worker.prototype, "terminate");
+    const runtime = await openApart();
+    const source = await file("weights", bytes(1, 2, 3, 4));
+    const model = sum(source, source);
+    expect(runtime.opensApart?.(model)).toBe(true);
+    const [first, second] = [await runtime.open(model, { threads: 1 }), await runtime.open(model, { threads: 1 })];
+    const view = new Float32Array([9, 0, 0, 0, 0, 9]).subarray(1, 5);
+    const { y } = await second.run({ x: runtime.tensor("float32", view, [4]) });
+    expect(await y?.read()).toEqual(Float32Array.of(2, 4, 6, 8));
+    // what was handed in is still there
+    expect(view).toEqual(new Float32Array(4));
+    await first.dispose();
+    const again = await second.run({ x: runtime.tensor("float32", new Float32Array(4).fill(1), [4]) });
+    expect(await again["y"]?.read()).toEqual(Float32Array.of(3, 5, 7, 9));
+    expect(terminate).not.toHaveBeenCalled();
+    await second.dispose();
+    expect(terminate).toHaveBeenCalledTimes(1);
+    terminate.mockRestore();
+  });
+
+  it("is not for weights that are made", async () => {
+    const runtime = await openApart();
+    const graph = new OnnxGraphBuilder("made");
+    graph.input("x", "float32", [1]);
+    graph.weight({ name: "w", type: "float32", shape: [1], length: 4, make: async () => bytes(1) });
+    graph.node("Add", ["x", "w"], { output: "y" });
+    graph.output("y", "float32", [1]);
+    expect(runtime.opensApart?.(graph.toModel())).toBe(false);
+  });
+});
 
 /** y = x + a + b, each weight of four values at byte 0 of its file. */
 function sum(a: ByteSource, b: ByteSource, length = 4) {
