@@ -74,6 +74,12 @@ function lazySideFiles(): SideFiles {
   };
 }
 
+/** What opens a database. @throws SpellError store-denied */
+async function sqlite() {
+  const { findSqlite, sqliteRecords } = await import("./store/sqlite-records.ts");
+  return { openSqlite: await findSqlite(), sqliteRecords };
+}
+
 /** Starts nothing: runtimes and threads start with the first model. */
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   const log = options.log ?? (() => undefined);
@@ -102,12 +108,11 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     sideFiles: lazySideFiles(),
     searchFolder: async (place) => (await import("./store/search-folder.ts")).nodeSearchFolder(place),
     prepareRecords() {
-      // told when they are opened
-      void import("./store/sqlite.ts").then(({ findSqlite }) => findSqlite()).catch(() => undefined);
+      sqlite().catch(() => undefined); // told when they are opened
     },
     async records(folder) {
-      const [{ findSqlite }, { sqliteRecords }] = await Promise.all([import("./store/sqlite.ts"), import("./store/sqlite-records.ts")]);
-      return sqliteRecords(folder, await findSqlite(), log);
+      const { openSqlite, sqliteRecords } = await sqlite();
+      return sqliteRecords(folder, openSqlite, log);
     },
     graphThreads: {
       most: availableParallelism(),

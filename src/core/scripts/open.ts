@@ -93,6 +93,9 @@ export async function openScript(spell: Spell, options: ScriptOptions = {}): Pro
   const known = engineOf(options.engine, options.name);
   if (known !== undefined) scripts.value.prepare?.(known);
   const resolved = await spell.config();
+  const { state_persistence: kept, sessions } = resolved.config.runtime;
+  if ((kept.enabled && kept.backend_type === "file") || (sessions.enabled && sessions.storage_backend === "file"))
+    platform.prepareRecords?.();
   const engine = known ?? resolved.config.default_engine;
   const usualName = engine === "lua" ? "script.lua" : "script.js";
   const { folder } = options;
@@ -102,9 +105,6 @@ export async function openScript(spell: Spell, options: ScriptOptions = {}): Pro
   const files = given === undefined ? undefined : permittedFiles(given, resolved);
   const { limits: bounds, settings } = settingsOf(engine, resolved, { ...options, files });
   const wire = await scripts.value.start(engine, bounds.memoryBytes);
-  const { state_persistence: kept, sessions } = resolved.config.runtime;
-  if ((kept.enabled && kept.backend_type === "file") || (sessions.enabled && sessions.storage_backend === "file"))
-    platform.prepareRecords?.();
   const devices = new Map<string, DeviceReport>();
   const over = new AbortController();
   let stopping: AbortSignal | undefined;

@@ -9,6 +9,9 @@ import { errnoOf, isMissing } from "../errno.ts";
 import { makeFolder } from "../make-folder.ts";
 import { type OpenSqlite, type Sqlite, sqliteCode } from "./sqlite.ts";
 
+// one file of the package
+export { findSqlite } from "./sqlite.ts";
+
 /** Of the tables below. A database of a later one is left alone. */
 const format = 1;
 const schema = `CREATE TABLE IF NOT EXISTS records (place TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (place, key));
