@@ -202,11 +202,16 @@ const suites = {
       subjects: {
         "ours, exact": search("ours"),
         ...(flags.only.includes("search") ? { "ours, graph": search("graph") } : {}),
-        ...Object.fromEntries(searchPeers().map((name) => [name, search(name)])),
+        // Orama's index of so many, as its documentation saves it, is one text longer than V8's longest.
+        ...Object.fromEntries(
+          searchPeers()
+            .filter((name) => name !== "orama" || count <= 10_000)
+            .map((name) => [name, search(name)]),
+        ),
       },
       rounds: Math.min(rounds, 3),
       // minutes, and gigabytes
-      fewer: count > 10_000 ? { minisearch: 1, orama: 1 } : {},
+      fewer: count > 10_000 ? { minisearch: 1 } : {},
     };
   }),
   // a share of questions, the same each time
