@@ -47,6 +47,18 @@ for (const device of ["cpu", "wasm"] as const) {
   });
 }
 
+it.each(["cpu", "wasm"] as const)("cuts a text that is too long for a model that writes, on %s too", async (device) => {
+  await using model = await spell.embeddings("tiny-stories", { device, contextSize: 128 });
+  const long = "a cat and a dog ".repeat(200);
+  const { vectors, warnings } = await model.embed([long], { truncate: true });
+  expect(vectors).toHaveLength(1);
+  expect(warnings.map(({ message }) => message)).toEqual(expect.arrayContaining([expect.stringContaining("the model reads the first")]));
+  expect(await failure(model.embed([long]))).toMatchObject({
+    code: "run-context",
+    message: expect.stringContaining("text 1 has") as string,
+  });
+});
+
 it("generates no text, and says what makes vectors", async () => {
   expect(await failure(spell.generate(file, "Hello"))).toMatchObject({
     code: "model-architecture",

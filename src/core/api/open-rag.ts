@@ -7,12 +7,12 @@ import type { Rag } from "../rag/types.ts";
 import { postgresUrl } from "../store/postgres-url.ts";
 
 /** What is used of a spell. */
-export interface RagSpell extends Pick<RagHost, "platform" | "embeddings" | "rerank"> {
+export interface RagSpell extends Pick<RagHost, "platform" | "embeddings" | "rerank" | "over"> {
   config(): Promise<ResolvedConfig>;
 }
 
 /** @param settings in place of those of the configuration */
-export async function openRag({ platform, embeddings, rerank, config: read }: RagSpell, settings?: RagConfig): Promise<Rag> {
+export async function openRag({ platform, embeddings, rerank, config: read, over }: RagSpell, settings?: RagConfig): Promise<Rag> {
   const { config } = await read();
   return createRag({
     platform,
@@ -21,6 +21,7 @@ export async function openRag({ platform, embeddings, rerank, config: read }: Ra
     takes: (name) => takenBy(config, name),
     embeddings,
     rerank,
+    over,
     postgresUrl: () => postgresUrl(config.storage, platform.config?.env),
   });
 }

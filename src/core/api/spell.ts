@@ -315,7 +315,7 @@ export function createSpell({ platform, network: given, ollamaRegistry, scripts 
       return (await import("./local-llm.ts")).createLocalLlm(spell);
     }),
     rag() {
-      rag ??= import("./open-rag.ts").then(({ openRag }) => openRag(spell));
+      rag ??= import("./open-rag.ts").then(({ openRag }) => openRag({ ...spell, over: over.signal }));
       return rag;
     },
     dispose,

@@ -1,6 +1,6 @@
 /** Indexes that are open: each is opened at its first call, looked at again after a second, and saved by a timer, by save() and by close(). */
 import type { RagConfig } from "../config/config.generated.ts";
-import { messageOf, SpellError } from "../errors.ts";
+import { messageOf, SpellError, throwIfAborted } from "../errors.ts";
 import type { Platform, SharedIndexes } from "../platform.ts";
 import { openCollection } from "../search/collection.ts";
 import type { Collection, CollectionSettings } from "../spec/search-index.ts";
@@ -18,6 +18,8 @@ export interface IndexesHost extends Omit<EmbedderHost, "now"> {
   readonly settings: RagConfig;
   /** Address of the database, for the backend postgres. @throws SpellError config-api-key-missing */
   readonly postgresUrl?: (() => string) | undefined;
+  /** Who has it is no more: nothing is opened then. */
+  readonly over?: AbortSignal | undefined;
   /** passages from which a merged segment gets a graph; default 20,000 */
   readonly leastInGraph?: number | undefined;
 }
@@ -184,6 +186,7 @@ export function createIndexes(host: IndexesHost, { wallTime, backup, onChange }:
   };
 
   const open = async (given: RagPlace, provider = embedding.default_provider, mends = false): Promise<OpenIndex> => {
+    throwIfAborted(host.over);
     const place = places.read(given);
     const key = JSON.stringify([multi_tenant ? place.tenant : "", place.collection, provider]);
     const known = opened.get(key);

@@ -20,6 +20,17 @@ export function embedderLoad({ device, pooling, max_input_tokens }: RagConfig["e
   return { device, contextSize, ...(pooling === "auto" ? {} : { pooling }) };
 }
 
+/** As much context as is asked for, or what the model has. @param load may refuse a size, with the limit among its details */
+export async function loadEmbedder<T>(load: (options: EmbedderLoad) => Promise<T>, options: EmbedderLoad): Promise<T> {
+  try {
+    return await load(options);
+  } catch (error) {
+    const limit = error instanceof SpellError ? error.details?.["limit"] : undefined;
+    if (typeof limit !== "number" || options.contextSize === undefined || options.contextSize <= limit) throw error;
+    return load({ ...options, contextSize: limit });
+  }
+}
+
 /** Loads nothing; the first text does. @param takes what the model's provider lets be chosen */
 export function modelTexts(
   name: string,
@@ -37,7 +48,7 @@ export function modelTexts(
   /** absent: none was asked for */
   let model: Promise<EmbeddingModel> | undefined;
   const opened = async (): Promise<EmbeddingModel> => {
-    model ??= host.embeddings(name, { ...load, keep: true });
+    model ??= loadEmbedder((options) => host.embeddings(name, { ...options, keep: true }), load);
     const opening = model;
     try {
       return await opening;

@@ -5,6 +5,7 @@ import { isObject } from "../json.ts";
 import type { DocumentReaders } from "../platform.ts";
 import { chunkMarkdown } from "../search/chunk.ts";
 import type { Chunk, Metadata } from "../spec/search-index.ts";
+import { checkOptionNames } from "../text/check-call.ts";
 import { type FileText, textOfFile, withoutMark } from "./files.ts";
 import { hashOf } from "./hash.ts";
 import { chunkLines } from "./lines.ts";
@@ -118,6 +119,7 @@ async function cut({ text, form }: FileText, { settings, chunking, count: guess,
 
 /** @throws SpellError rag-input */
 export function chunkingOf({ chunking }: RagConfig, given: Partial<Chunking> = {}): Chunking {
+  checkOptionNames(given, ["strategy", "chunkSize", "overlap", "maxChunkSize", "minChunkSize"], "chunking");
   const all: Chunking = {
     strategy: given.strategy ?? chunking.strategy,
     chunkSize: given.chunkSize ?? chunking.chunk_size,

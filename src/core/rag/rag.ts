@@ -3,7 +3,7 @@ import { messageOf, SpellError } from "../errors.ts";
 import { shown } from "../json.ts";
 import type { Platform } from "../platform.ts";
 import type { Collection } from "../spec/search-index.ts";
-import { asOptions } from "../text/check-call.ts";
+import { checkOptionNames } from "../text/check-call.ts";
 import { once } from "../values.ts";
 import { contextOf } from "./context.ts";
 import { lexicalName } from "./embedder.ts";
@@ -22,6 +22,16 @@ export interface RagHost extends FinderHost, IngestHost {
   readonly providers?: readonly string[] | undefined;
   /** milliseconds since the epoch; default: the clock of this machine */
   readonly wallTime?: (() => number) | undefined;
+}
+
+const placeNames = ["collection", "tenantId", "scope", "scopeId"];
+const ingestNames = [...placeNames, "chunking", "provider", "onProgress", "keepsSource", "onSkip", "signal"];
+const searchNames = [...placeNames, "topK", "threshold", "filters", "rerankModel", "provider", "signal"];
+
+/** @throws SpellError run-option for an option that the call does not have */
+function checked<T extends object>(options: T, names: readonly string[], call: string): T {
+  checkOptionNames(options, names, call);
+  return options;
 }
 
 /** Opens nothing; the first call does. */
@@ -64,11 +74,12 @@ export function createRag(host: RagHost): Rag {
   return {
     async ingest(documents, options = {}) {
       const given = Array.isArray(documents) ? (documents as readonly RagDocument[]) : [documents as RagDocument];
-      return watch.call("ingest", tenantOf(asOptions(options)), given.length, () => ingest(given, options));
+      return watch.call("ingest", tenantOf(checked(options, ingestNames, "ingest")), given.length, () => ingest(given, options));
     },
-    search: async (query, options = {}) => watch.call("search", tenantOf(asOptions(options)), 1, () => search(query, options)),
+    search: async (query, options = {}) =>
+      watch.call("search", tenantOf(checked(options, searchNames, "search")), 1, () => search(query, options)),
     async context(query, options = {}) {
-      return watch.call("context", tenantOf(asOptions(options)), 1, async () => {
+      return watch.call("context", tenantOf(checked(options, [...searchNames, "maxTokens"], "context")), 1, async () => {
         const { maxTokens = searching.max_context_tokens, ...rest } = options;
         const most = Math.min(maxTokens, limitsOf(options).maxContextTokens ?? Number.POSITIVE_INFINITY);
         const { count: guess, tokens } = indexes.embedderOf(options.provider);

@@ -15,7 +15,7 @@ export async function embedText(instance: WllamaLike, input: string): Promise<Em
 /** @returns tokens of a text the engine refused for its length; undefined for other errors */
 export function readTooLong(error: unknown): number | undefined {
   const text = error instanceof Error ? error.message : String(error);
-  const found = /input \((\d+) tokens\) is (?:too large|larger)/.exec(text);
+  const found = /\((\d+) tokens\) (?:is (?:too large|larger)|exceeds the available context)/.exec(text);
   return found === null ? undefined : Number(found[1]);
 }
 

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openRag, type RagSpell, takenBy } from "../../core/api/open-rag.ts";
 import { SpellError } from "../../core/errors.ts";
-import { embedderLoad } from "../../core/rag/model-texts.ts";
+import { embedderLoad, loadEmbedder } from "../../core/rag/model-texts.ts";
 import type { Rag, RagDocument, RagHit, RagPlace, SearchOptions } from "../../core/rag/types.ts";
 import { unknownCollection } from "../../core/rag/unknown.ts";
 import { definedOnly } from "../../core/values.ts";
@@ -24,6 +24,8 @@ import { visibleText } from "./terminal.ts";
 const shownCharacters = 400;
 /** Passages that wait for the next batch of files: a file of the index for each few is one more to read. */
 const fewChunks = 100;
+/** Files that an embedding model reads before they are saved: what is cut off loses no more. */
+const slowFiles = 50;
 /** Places of a passage's copies that a list shows. */
 const shownCopies = 10;
 
@@ -68,11 +70,13 @@ async function needModel(context: Context): Promise<void> {
   if (provider === "lexical" || model === "") return;
   const name = model.includes("@") ? model : `${model}@${provider}`;
   const takes = takenBy(config, name.slice(name.lastIndexOf("@") + 1));
-  const loaded = await loadEmbeddings(context, name, embedderLoad(embedding, takes)).catch((error: unknown) => {
-    // all that is missing at once: a model takes long to fetch
-    const isUntold = tenants.require_tenant_id && flagText(context.flags, "tenant") === undefined;
-    throw isUntold && error instanceof SpellError ? error.with({ actions: [...error.actions, nameTenant] }) : error;
-  });
+  const loaded = await loadEmbedder((options) => loadEmbeddings(context, name, options), embedderLoad(embedding, takes)).catch(
+    (error: unknown) => {
+      // all that is missing at once: a model takes long to fetch
+      const isUntold = tenants.require_tenant_id && flagText(context.flags, "tenant") === undefined;
+      throw isUntold && error instanceof SpellError ? error.with({ actions: [...error.actions, nameTenant] }) : error;
+    },
+  );
   await loaded.dispose();
 }
 
@@ -117,12 +121,13 @@ export function ragIngest(context: Context): Promise<number> {
     const known = await rag.documents(place).catch(() => undefined);
     if ((known ?? []).length === 0 && files.length > 0) await needModel(context);
     progress = screen.progress("reading files");
+    const isSlow = config.rag.embedding.default_provider !== "lexical";
     const skipped: Skipped[] = [...odd];
     const vanished = new Set<string>();
     const warnings = new Set<string>();
     let [documents, unchanged, chunks, embedded, tokens, done, seen, unsaved] = [0, 0, 0, 0, 0, 0, 0, 0];
     try {
-      for (const batch of batchesOf(files, limit.max_documents)) {
+      for (const batch of batchesOf(files, isSlow ? Math.min(slowFiles, limit.max_documents) : limit.max_documents)) {
         const given = batch.map((file): RagDocument => {
           const { path, name, version } = file;
           return { id: path, name, version, bytes: () => read(file, limit.max_document_mb), metadata: { path } };
@@ -156,7 +161,7 @@ export function ragIngest(context: Context): Promise<number> {
         tokens += result.tokens;
         for (const warning of result.warnings) warnings.add(warning);
         unsaved += result.chunks;
-        if (unsaved > 0 && unsaved < fewChunks && done < files.length) continue;
+        if (unsaved > 0 && unsaved < fewChunks && done < files.length && !isSlow) continue;
         unsaved = 0;
         await rag.save({
           onProgress({ done: linked, of }) {

@@ -42,8 +42,10 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
   const { engine } = options;
   const child = forkEngine(engine, options.env);
   const kill = (): void => void child.kill("SIGKILL");
+  let isEnding = false;
   /** The child keeps this process alive while a call waits for it, and only then. */
   const hold = (busy: boolean): void => {
+    if (isEnding) return; // whoever ends it waits for that
     // Bun's pipes and channels cannot be let go of; programs there end with dispose().
     const ends = [child, child.channel, child.stderr] as ({ ref?(): void; unref?(): void } | null | undefined)[];
     for (const end of ends) {
@@ -58,6 +60,7 @@ function startChild(options: ChildRuntimeOptions): RemoteEngine {
       // The callback takes the error of a child that is gone; `exit` says so to everybody who waits.
       post: (message) => void (child.connected && child.send(message, () => undefined)),
       async end() {
+        isEnding = true;
         child.ref();
         kill();
         await exited.promise;

@@ -25,7 +25,8 @@ export function documentReaders(most: number = limits.documentReadMs): DocumentR
 type Answer = { readonly text: string } | { readonly problem: string };
 
 function inThread(kind: "pdf" | "docx", bytes: Uint8Array, most: number): Promise<Answer> {
-  const own = bytes.slice();
+  // a copy with memory of its own: slice() of a Buffer is a view of what may be shared
+  const own = new Uint8Array(bytes);
   const worker = new Worker(builtFile("rag/read-document-thread"), {
     workerData: { kind, bytes: own },
     transferList: [own.buffer],

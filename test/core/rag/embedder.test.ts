@@ -24,6 +24,21 @@ it.each([
   expect(loads).toEqual([{ name: "m@own", ...load }]);
 });
 
+it("a model that reads less than the configuration allows is loaded with what it reads", async () => {
+  const embedding = { default_provider: "own", model: "m" } as const;
+  const { config } = await resolveConfig({ config: { rag: { embedding, vector_storage: { dimensions: 16 } } }, env: {} }, memoryPlatform());
+  const sizes: unknown[] = [];
+  const embeddings = async (_: string, { contextSize }: { readonly contextSize?: number }) => {
+    sizes.push(contextSize);
+    if (contextSize !== 128) throw new SpellError("run-option", "contextSize: expected 128 … 128", { details: { limit: 128 } });
+    const embed = async () => ({ vectors: [new Float32Array(16)], dimensions: 16, tokens: 1, warnings: [] });
+    return { embed } as unknown as EmbeddingModel;
+  };
+  const embedder = createEmbedder("own", config.rag, { embeddings, now: () => 0 });
+  expect((await embedder.embed(["a"], "document")).vectors).toHaveLength(1);
+  expect(sizes).toEqual([512, 128]);
+});
+
 it("an abort ends the wait that a service asked for, and leaves no timer", async () => {
   vi.useFakeTimers();
   try {

@@ -1,7 +1,8 @@
 /** Retrieval from documents to passages, over folders in memory: two programs over one folder, tenants, scopes, what changed, limits. */
 import { describe, expect, it } from "vitest";
+import { SpellError } from "../../../src/core/errors.ts";
 import type { RagHost } from "../../../src/core/rag/rag.ts";
-import type { IngestProgress } from "../../../src/core/rag/types.ts";
+import type { IngestProgress, Rag } from "../../../src/core/rag/types.ts";
 import { lexicalVector } from "../../../src/core/search/lexical.ts";
 import { words } from "../../../src/core/search/terms.ts";
 import type { EmbeddingModel } from "../../../src/core/spec/embedding-model.ts";
@@ -178,6 +179,27 @@ describe("retrieval", () => {
     await first.rag.close();
     time += 5000;
     expect((await rag.search("tent poles")).map(({ id }) => id)).not.toContain("tent");
+  });
+
+  it("takes nothing more once who has it is gone", async () => {
+    const over = new AbortController();
+    const { rag } = await open({}, { over: over.signal });
+    await rag.ingest(notes);
+    over.abort(new SpellError("run-closed", "the spell was disposed"));
+    await expect(rag.ingest([{ id: "late", text: "late" }])).rejects.toMatchObject({ code: "run-closed" });
+    await expect(rag.search("late")).rejects.toMatchObject({ code: "run-closed" });
+  });
+
+  it.each([
+    ["search has no option topk; did you mean topK?", (rag: Rag) => rag.search("x", { topk: 1 } as object)],
+    ["ingest has no option chunk", (rag: Rag) => rag.ingest(notes, { chunk: {} } as object)],
+    [
+      "chunking has no option chunk_size; did you mean chunkSize?",
+      (rag: Rag) => rag.ingest(notes, { chunking: { chunk_size: 9 } as object }),
+    ],
+  ])("%s", async (message, call) => {
+    const { rag } = await open();
+    await expect(call(rag)).rejects.toMatchObject({ code: "run-option", message: expect.stringContaining(message) as string });
   });
 
   it("embeds again only what changed", async () => {

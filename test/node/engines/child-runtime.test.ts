@@ -1,7 +1,8 @@
 /** The wall around a native engine: whatever happens to the child, the parent lives and says what happened. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, truncateSync } from "node:fs";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import { type ByteSource, blobSource } from "../../../src/core/formats/byte-source.ts";
@@ -33,6 +34,24 @@ import {
 
 const prompt = "Once upon a time";
 const run = (handle: GgufHandle, options = endless): Promise<void> => drain(handle.generate(prompt, options));
+
+describe("a child that is ended", () => {
+  it.each([
+    ["tiny-stories", "cpu"],
+    ["tiny-stories", "wasm"],
+    ["tiny-t5-en-fr", "cpu"],
+  ])("while %s answers on %s keeps the program until it is gone: dispose() resolves", async (model, device) => {
+    const program = `
+      const { load } = await import(${JSON.stringify(`${root}dist/node/index.js`)});
+      const model = await load(${JSON.stringify(model)}, { device: ${JSON.stringify(device)} });
+      model.generate("Once upon a time", { maxTokens: 300 }).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await model.dispose();
+      console.log("saved");`;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program]);
+    expect(stdout).toBe("saved\n");
+  });
+});
 
 describe("a child that dies", () => {
   it("R5: SIGSEGV, SIGABRT, SIGKILL while generating is run-crash with the signal; the parent lives and a new child answers", async () => {

@@ -18,6 +18,16 @@ describe("documents that are no text", () => {
     expect(text).toBe("# Packing\n\nA tent and a lamp.");
   });
 
+  it.each([
+    ["a small file in a pool of Node's", (bytes: Uint8Array) => Buffer.concat([bytes])],
+    ["a buffer of a program", (bytes: Uint8Array) => Buffer.from(new Uint8Array(bytes).buffer)],
+  ])("%s is read, and stays as it was", async (_, kept) => {
+    const given = kept(pdfOf("The train leaves at nine."));
+    const before = given.toString("latin1");
+    expect((await textOfFile("trip.pdf", given, readers)).text).toBe("The train leaves at nine.");
+    expect(given.toString("latin1")).toBe(before);
+  });
+
   it("a scan is no empty document", async () => {
     const error = await failure(textOfFile("scan.pdf", pdfOf(""), readers));
     expect(error.code).toBe("rag-file");

@@ -14,5 +14,6 @@ export function checkContextSize({ contextSize }: Pick<FindOptions, "contextSize
   if (contextSize === undefined || contextSize <= limit) return;
   throw new SpellError("run-option", `contextSize: expected 128 … ${limit} (the limit of ${id}); got ${contextSize}`, {
     where: "contextSize",
+    details: { limit },
   });
 }
