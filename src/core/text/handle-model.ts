@@ -111,7 +111,7 @@ export async function openHandleModel<O extends ModelGenerateOptions, P extends 
     const lost = old?.lost ?? [];
     const started = parts.now();
     // An engine that died may have died of a file that changed: whoever reads it says what is wrong with it.
-    if (old !== undefined) for (const file of files) await file.read(Math.max(0, file.size - 1), Math.min(1, file.size), signal);
+    if (old !== undefined) for (const file of files) await file.read(0, 0, signal);
     // The caller's own load is the first; later ones are this file's doing and show no progress.
     const handle = await parts.runtime.open(files, seats.size === 0 ? given : { ...given, onProgress: undefined, device, lost, signal });
     if (closed) {
