@@ -42,6 +42,13 @@ const insideLetter = /^(?:[\p{M}\udc00-\udfff]|\u200d)/u;
 
 const fenceMark = /^ {0,3}(`{3,}|~{3,})/;
 const headingMark = /^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$/;
+/** a line under a paragraph of up to three lines, which is a heading then */
+const underline = /^ {0,3}(=+|-+)[ \t]*\r?\n?$/;
+const rule = /^ {0,3}(?:=+[ \t]*|([-*_])[ \t]*(?:\1[ \t]*){2,})\r?\n?$/;
+/** first lines of lists, quotes, tables, HTML and addresses of links, and the second line of a table */
+const noParagraph = /^ {0,3}(?:(?:[-*+]|\d{1,9}[.)])\s|[>|]|<(?:!|[^>]*>\s*$)|\[[^\]]+\]:|[:-][\s:-]*\|[\s|:-]*$)/;
+/** YAML before the text */
+const frontMatter = /^---[ \t]*\r?\n(?=#|[^\n]*:)(?:[\s\S]*?\n)??(?:---|\.\.\.)[ \t]*(?:\r?\n|$)/;
 
 /** Sections of a Markdown text; of a text without headings and fences, one section of its blocks. */
 export function chunkMarkdown(text: string, settings: ChunkSettings): readonly Chunk[] {
@@ -53,6 +60,8 @@ export function chunkMarkdown(text: string, settings: ChunkSettings): readonly C
   let fence: string | undefined;
   /** the heading that is open, as long as nothing stands under it */
   let bare: { readonly start: number; readonly end: number; readonly level: number } | undefined;
+  /** where the paragraph begins that an underline makes a heading; -1: none does until a blank line */
+  let paragraph: number | undefined;
   const endBlock = (end: number, isCode = false): void => {
     if (from !== undefined) {
       const kept = text.slice(from, end).trimEnd();
@@ -74,6 +83,15 @@ export function chunkMarkdown(text: string, settings: ChunkSettings): readonly C
     for (const { start, end } of pack(text, blocks, settings, count)) chunks.push({ text: text.slice(start, end), headings, start, end });
     blocks = [];
   };
+  const startSection = (start: number, end: number, level: number, title: string): void => {
+    endBlock(start);
+    endSection(level);
+    bare = { start, end, level };
+    path.length = level - 1;
+    path[level - 1] = title.replaceAll(/[`*]/g, "");
+    paragraph = undefined;
+  };
+  const matter = frontMatter.exec(text)?.[0].length ?? 0;
   let at = 0;
   for (const line of text.split(/(?<=\n)/)) {
     const next = at + line.length;
@@ -85,24 +103,45 @@ export function chunkMarkdown(text: string, settings: ChunkSettings): readonly C
       }
     } else if (mark !== undefined) {
       endBlock(at);
+      paragraph = undefined;
       fence = mark;
       from = at;
     } else {
       const [, level, title = ""] = (line.length > longestHeading ? null : headingMark.exec(line.replace(/\r?\n$/, ""))) ?? [];
-      if (level !== undefined) {
+      const [, under] = underline.exec(line) ?? [];
+      const end = at + line.trimEnd().length;
+      if (level !== undefined) startSection(at, end, level.length, title);
+      else if (under !== undefined && paragraph !== undefined && paragraph >= 0 && isTitle(text.slice(paragraph, at)))
+        startSection(
+          paragraph,
+          end,
+          under.startsWith("=") ? 1 : 2,
+          text
+            .slice(paragraph, at)
+            .trim()
+            .replaceAll(/\s*\n\s*/g, " "),
+        );
+      else if (line.trim() === "") {
         endBlock(at);
-        endSection(level.length);
-        bare = { start: at, end: at + line.trimEnd().length, level: level.length };
-        path.length = level.length - 1;
-        path[level.length - 1] = title.replaceAll(/[`*]/g, "");
-      } else if (line.trim() === "") endBlock(at);
-      else from ??= at;
+        paragraph = undefined;
+      } else {
+        from ??= at;
+        if (rule.test(line)) paragraph = undefined;
+        else if (noParagraph.test(line)) paragraph = -1;
+        // indented lines are code where no paragraph is open
+        else if (!/^(?: {4}| {0,3}\t)/.test(line)) paragraph ??= at;
+      }
+      if (next <= matter) paragraph = undefined;
     }
     at = next;
   }
   endBlock(at, fence !== undefined);
   endSection();
   return chunks;
+}
+
+function isTitle(paragraph: string): boolean {
+  return paragraph.length <= longestHeading && /^(?:[^\n]+\n){1,3}$/.test(paragraph);
 }
 
 /** Ranges of a section: blocks put together up to the size. */

@@ -1,12 +1,12 @@
 /** What programs hand to a call, before anything is done with it. A compiler has seen most of it; scripts have none. */
 import { SpellError } from "../errors.ts";
-import { shown } from "../json.ts";
+import { isObject, shown } from "../json.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import type { ChatMessage, ChatPrompt, GenerateOptions, Message, MessagePart, Prompt, ToolCall } from "../spec/generate.ts";
 
 /** @throws SpellError run-option for anything but an object */
 export function asOptions<T extends object>(options: T): T {
-  if (typeof options === "object" && options !== null && !Array.isArray(options)) return options;
+  if (isObject(options)) return options;
   throw wrongOption("options", "an object", options);
 }
 

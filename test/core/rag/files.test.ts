@@ -1,5 +1,6 @@
 /** Files as texts: which are read, what is said of those that are not; pages without a parser. */
 import { describe, expect, it } from "vitest";
+import { entities } from "../../../src/core/rag/entities.ts";
 import { isReadable, textOfFile } from "../../../src/core/rag/files.ts";
 import { htmlToText } from "../../../src/core/rag/html.ts";
 import { chunkLines } from "../../../src/core/rag/lines.ts";
@@ -46,14 +47,91 @@ describe("pages", () => {
     expect(text).not.toMatch(/menu|alert|no|end|<\/|title/);
   });
 
-  it.each(["<", "<pre>", "<head>", "<!--", "<script>", "<title>", "<h1", "&#", "</td ", "<nav><"])(
-    "of %s a hundred thousand times take no longer than they are long",
-    (piece) => {
-      const started = performance.now();
-      htmlToText(piece.repeat(100_000));
-      expect(performance.now() - started).toBeLessThan(3000);
-    },
-  );
+  it("have characters for names and numbers", () => {
+    const read = (html: string): string => htmlToText(html).text;
+    expect(read("caf&eacute; &Eacute;t&eacute; M&uuml;nchen stra&szlig;e it&rsquo;s &euro;5 &rarr; &laquo;x&raquo; x&sup2; &frac12;")).toBe(
+      "café Été München straße it’s €5 → «x» x² ½",
+    );
+    expect(read("&#269;e&scaron;tina &zcaron;lu&tcaron; &Lstrok;&oacute;d&zacute; &alpha;&Omega; &#x4e2d;&#128512;")).toBe(
+      "čeština žluť Łódź αΩ 中😀",
+    );
+    expect(read("&lt;b&gt; &AMP; &apos;&quot; a&nbsp;b &lowbar; &thetasym; Donau&shy;dampf")).toBe("<b> & '\" a b _ ϑ Donaudampf");
+    expect(read("it&#146;s &#x80; &#0; &#xd800; &#x110000; &#xe000;0&#xe001; &amp;eacute; &nonsense; &eacute")).toBe(
+      "it’s € � � � �0� &eacute; &nonsense; &eacute",
+    );
+    expect(read("<pre>caf&eacute; &#34;</pre>")).toBe('```\ncafé "\n```');
+    expect(htmlToText("<title>Caf&eacute;</title>").title).toBe("Café");
+  });
+
+  it("know the names of HTML 4", () => {
+    const all = [...entities];
+    expect(all.filter(([name]) => !/^[a-z][\da-z]{1,7}$/i.test(name))).toEqual([]);
+    expect(all).toHaveLength(395);
+    const codes = {
+      quot: 34,
+      iexcl: 161,
+      yuml: 255,
+      OElig: 338,
+      fnof: 402,
+      Rho: 929,
+      Sigma: 931,
+      omega: 969,
+      zwj: 8205,
+      permil: 8240,
+      euro: 8364,
+    };
+    const others = {
+      alefsym: 8501,
+      hArr: 8660,
+      there4: 8756,
+      sdot: 8901,
+      rfloor: 8971,
+      lang: 0x27e8,
+      rang: 0x27e9,
+      loz: 9674,
+      diams: 9830,
+    };
+    for (const [name, code] of Object.entries({ ...codes, ...others }))
+      expect([name, entities.get(name)?.codePointAt(0)]).toEqual([name, code]);
+  });
+
+  it.each([
+    ["<details><summary>More</summary>inside</details>after", "More\n\ninside\n\nafter"],
+    ["<figure><img><figcaption>A cat</figcaption></figure>after", "A cat\n\nafter"],
+    ["<select><option>one</option><option selected>two</select>after", "one\n\ntwo\n\nafter"],
+    ["<fieldset><legend>Size</legend><label>Small</label><label>Large</label></fieldset>", "Size\n\nSmall\n\nLarge"],
+    ["before<center>middle</center>after", "before\n\nmiddle\n\nafter"],
+    ["<table><caption>Towns</caption><tr><td>Rome</td></tr></table>", "Towns\n\nRome |"],
+    ["one<address>two</address>three<dialog>four</dialog>five", "one\n\ntwo\n\nthree\n\nfour\n\nfive"],
+    ["<button>Copy</button>text", "Copy\ntext"],
+    ["<h2>\n<center> <a id=x>Title</a></center></h2>text", "## Title\n\ntext"],
+    ["<h2></h2><p>text", "##\n\ntext"],
+    ["wo<b>r</b>d<span>s</span> sum<wbr>mary", "words summary"],
+  ])("end paragraphs where they are shown so: %s", (html, text) => {
+    expect(htmlToText(html).text).toBe(text);
+  });
+
+  it.each([
+    "<",
+    "<pre>",
+    "<h1>",
+    "<h1> <a>",
+    "<h1 ",
+    "&amp",
+    "<summary>",
+    "<head>",
+    "<!--",
+    "<script>",
+    "<title>",
+    "<h1",
+    "&#",
+    "</td ",
+    "<nav><",
+  ])("of %s a hundred thousand times take no longer than they are long", (piece) => {
+    const started = performance.now();
+    htmlToText(piece.repeat(100_000));
+    expect(performance.now() - started).toBeLessThan(3000);
+  });
 });
 
 describe("lines", () => {

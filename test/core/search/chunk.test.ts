@@ -50,6 +50,49 @@ describe("chunks of Markdown", () => {
     for (const { text: own, start, end } of chunks) expect(text.slice(start, end)).toBe(own);
   });
 
+  it.each([
+    ["Title\n=====\nOne.\n\nPart\n----\nTwo.", ["Title: One.", "Title > Part: Two."]],
+    ["Intro.\n\n  Two\n*lines* \r\n   ===  \r\nbody", [": Intro.", "Two lines: body"]],
+    ["# A\nB\n-\nbody\n\nC\n=\nD\n---\n### E", ["A > B: body", "C > D: ### E"]],
+    ["# A\nB\n--", ["A: B\n--"]],
+    ["=====\nTitle\n=====\nbody", [": =====", "Title: body"]],
+    ["a\n\n***\nTitle\n===\nbody", [": a\n\n***", "Title: body"]],
+    ["---\ntitle: A\ntags:\n  - b\n---\nPart\n----\nbody", [": ---\ntitle: A\ntags:\n  - b\n---", "Part: body"]],
+    ["---\na: b\n...\nPart\n----\nbody", [": ---\na: b\n...", "Part: body"]],
+    ["    code\nPart\n----\nbody", [":     code", "Part: body"]],
+    ["~~~\ncode\n~~~\nPart\n----\nbody", [": ~~~\ncode\n~~~", "Part: body"]],
+  ])("have underlined headings: %j", (text, expected) => {
+    const chunks = chunkMarkdown(text, settings);
+    expect(chunks.map(({ headings, text: own }) => `${headings.join(" > ")}: ${own}`)).toEqual(expected);
+    for (const { text: own, start, end } of chunks) expect(text.slice(start, end)).toBe(own);
+  });
+
+  it.each([
+    "above\n\n---\n\nunder",
+    "---\nunder",
+    "---\r\ntitle: A\r\n\r\nlast\r\n---\r\n",
+    "```\nTitle\n=====\n```",
+    "    Title\n---",
+    "- item\n---",
+    "- item\nof two lines\n---",
+    "1. item\n===",
+    "> quote\n---",
+    "text\n- item\n---",
+    "| a |\n|---|\n| 1 |\n---",
+    "a | b\n--- | ---\n1 | 2\n---",
+    "<!-- note\n---\n-->",
+    "<div>\n---",
+    "[a]: /b\n===",
+    "Title\n    ===",
+    "Title\n= =",
+    "Title\n--- -",
+    "Title\n***",
+    "one\ntwo\nthree\nfour\n---",
+    `${"long ".repeat(250)}\n---`,
+  ])("have no underlined heading in %j", (text) => {
+    for (const { headings } of chunkMarkdown(`${text}\n\nbody`, settings)) expect(headings).toEqual([]);
+  });
+
   it("cut sentences after their end, and not after a title", () => {
     expect(sentences("Dr. Who came late. He left.")).toEqual(["Dr. Who came late. He left."]);
     expect(sentences("The doctor came late. Then he left again. Bye.")).toEqual(["The doctor came late. ", "Then he left again. Bye."]);
@@ -65,6 +108,9 @@ describe("chunks of Markdown", () => {
     ["blanks", `Before it. ${" ".repeat(40_000)}Behind it.`],
     ["blanks in code", `\`\`\`\n${" ".repeat(40_000)}\nx\n\`\`\``],
     ["a heading", `# ${"# ".repeat(20_000)}`],
+    ["underlines", "a\n=\n".repeat(8000)],
+    ["a rule that is none", `---${" ".repeat(40_000)}x`],
+    ["front matter without an end", `---\na:\n${"b: c\n".repeat(8000)}`],
     ["a heading alone", `# ${"AC".repeat(20_000)}`],
     ["Chinese", "四五六七".repeat(4000)],
     ["pairs", "😀".repeat(20_000)],
@@ -97,7 +143,7 @@ describe("chunks of Markdown", () => {
       fc
         .array(fc.constantFrom("one", "two words.", "Drei!", "四五六", "x".repeat(150), "“q”", "`c`"), { maxLength: 30 })
         .map((each) => each.join(" ")),
-      fc.constantFrom("", "# A", "### B", "```", "~~~ js", "- item", "| a | b |", "\r"),
+      fc.constantFrom("", "# A", "### B", "```", "~~~ js", "- item", "| a | b |", "\r", "===", "---", " -", "| - |"),
     );
     fc.assert(
       fc.property(fc.array(line, { maxLength: 40 }), fc.constantFrom("sliding_window" as const, "sentence" as const), (lines, strategy) => {
