@@ -129,6 +129,12 @@ describe("T5 in Node", () => {
     }
   });
 
+  it("refuses a conversation without a message of the user, which would be an empty input", async () => {
+    await using model = await load(bundled);
+    for (const role of ["assistant", "system"] as const)
+      await expect(model.generate([{ role, content: "Hello" }])).rejects.toMatchObject({ code: "run-option", where: "prompt" });
+  });
+
   it("takes files from memory too", async () => {
     const names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json"];
     const files = names.map((name) => new File([readFileSync(join(bundled, name))], name));

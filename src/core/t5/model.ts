@@ -1,5 +1,6 @@
 /** LanguageModel over a Seq2SeqRuntime: an input goes in as it is, each turn alone. */
 
+import { SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { Platform } from "../platform.ts";
 import type { ChatPrompt, GenerateOptions } from "../spec/generate.ts";
@@ -59,5 +60,10 @@ function writeInput(prompt: ChatPrompt, options: GenerateOptions, told: { turns:
     told.turns = true;
     warnings.push(warning("turn-alone", "with this model every turn stands alone: it does not see what was said before"));
   }
-  return { text: said.findLast(({ role }) => role === "user")?.content ?? "", warnings };
+  const asked = said.findLast(({ role }) => role === "user");
+  if (asked === undefined)
+    throw new SpellError("run-option", "prompt: expected a message of the user, which is a t5 model's input; got none", {
+      where: "prompt",
+    });
+  return { text: asked.content, warnings };
 }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { messageOf } from "../../core/errors.ts";
+import type { ByteSource } from "../../core/formats/byte-source.ts";
 import type { Device, DeviceProbe, GgufHandle, GgufRuntime, ThreadChoice } from "../../core/spec/runtime.ts";
 import { once } from "../../core/values.ts";
 import { describeAdapter, type GpuAdapter } from "../../engines/adapter.ts";
@@ -15,6 +16,7 @@ import { openWllama, type WllamaHost } from "../../engines/wllama/driver.ts";
 import { maxFileBytes, usefulThreads } from "../../engines/wllama/features.ts";
 import { instanceConfig, type WllamaLike } from "../../engines/wllama/instance.ts";
 import { builtFile } from "../built-file.ts";
+import { openFileSource } from "../file-source.ts";
 import { loadDawn, openGpu } from "./dawn.ts";
 import { packageFolder, packageVersion } from "./packages.ts";
 import { clampThreads, defaultThreads } from "./threads.ts";
@@ -77,7 +79,8 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
       start().catch(() => undefined); // open() reports it
     },
     probe: probeDawn,
-    async open(files, options) {
+    async open(given, options) {
+      const files = await Promise.all(given.map(readHere));
       const { threads: asked, note } = clampThreads(options.threads, mostThreads);
       const notes = note === undefined ? [] : [note];
       const device = options.device === "webgpu" ? "webgpu" : "wasm";
@@ -94,6 +97,13 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
       return openWith({ prompt: threads, decode: threads, origin });
     },
   };
+}
+
+/** Local files are read in this process: through the caller's each byte goes over a pipe. A file that has changed is left to the caller, who says so. */
+async function readHere(source: ByteSource): Promise<ByteSource> {
+  if (source.path === undefined) return source;
+  const own = await openFileSource(source.path).catch(() => undefined);
+  return own?.size === source.size ? { ...source, read: own.read } : source;
 }
 
 /** Here, in the child's main thread; the model's worker loads the package anew. */
