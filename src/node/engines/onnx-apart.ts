@@ -121,9 +121,9 @@ function startThread(): Thread {
       if (ended !== undefined) throw ended;
       const answer = deferred<Answer["value"]>();
       const id = asked++;
+      worker.postMessage({ ...work, id, session } satisfies Ask);
       waiting.set(id, answer);
       worker.ref();
-      worker.postMessage({ ...work, id, session } satisfies Ask);
       return answer.promise;
     },
   };

@@ -103,7 +103,7 @@ export function wllamaEngine(): GgufRuntime & { probe(device: Device): Promise<D
 async function readHere(source: ByteSource): Promise<ByteSource> {
   if (source.path === undefined) return source;
   const own = await openFileSource(source.path).catch(() => undefined);
-  return own?.size === source.size ? { ...source, read: own.read } : source;
+  return own !== undefined && own.version === source.version ? { ...source, read: own.read } : source;
 }
 
 /** Here, in the child's main thread; the model's worker loads the package anew. */

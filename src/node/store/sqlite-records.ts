@@ -9,7 +9,7 @@ import { errnoOf, isMissing } from "../errno.ts";
 import { makeFolder } from "../make-folder.ts";
 import { type OpenSqlite, type Sqlite, sqliteCode } from "./sqlite.ts";
 
-// one file of the package
+// for who imports this: both are one file of the package then
 export { findSqlite } from "./sqlite.ts";
 
 /** Of the tables below. A database of a later one is left alone. */
