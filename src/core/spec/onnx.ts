@@ -101,8 +101,8 @@ export interface OnnxOpenOptions {
   readonly keepOnDevice?: readonly string[] | undefined;
   /** Trades speed for memory: weights are not repacked. */
   readonly lowMemory?: boolean | undefined;
-  /** On a thread of its own, for graphs of which opensApart() is true. */
-  readonly apart?: boolean | undefined;
+  /** While another graph is opened too: on the caller's thread, or "apart", on one of its own, for graphs of which opensApart() is true. */
+  readonly beside?: "here" | "apart" | undefined;
   /** The graph is as it should be computed: nothing in it is better done once, or as one node with another. */
   readonly asWritten?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;

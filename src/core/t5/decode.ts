@@ -51,7 +51,7 @@ export interface SessionWeights {
   readonly draft?: T5Weights | undefined;
 }
 
-export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice" | "asWritten"> {
+export interface SessionOptions extends Omit<OnnxOpenOptions, "keepOnDevice" | "asWritten" | "beside"> {
   /** milliseconds, monotonic: what a draft is judged by */
   readonly now?: (() => number) | undefined;
   /** called once half of the work is done */
@@ -77,17 +77,17 @@ export async function openT5Session(
   const present = cacheOutputs(config, joining);
   const asWritten = !weights.encoder.has16Bit;
   const opened: OnnxGraph[] = [];
-  const open = async (model: OnnxModel, keepOnDevice: readonly string[] = [], apart = false): Promise<OnnxGraph> => {
-    const graph = await runtime.open(model, { ...common, asWritten, keepOnDevice, apart });
+  const open = async (model: OnnxModel, keepOnDevice: readonly string[] = [], beside?: OnnxOpenOptions["beside"]): Promise<OnnxGraph> => {
+    const graph = await runtime.open(model, { ...common, asWritten, keepOnDevice, beside });
     opened.push(graph);
     return graph;
   };
   const encoderModel = encoderGraph(config, weights.encoder);
   const apart = laidOut && common.threads > 1 && common.lowMemory !== true && runtime.opensApart?.(encoderModel) === true;
-  const openEncoder = once(() => open(encoderModel, namesOf(config, names.cross), apart));
+  const openEncoder = once(() => open(encoderModel, namesOf(config, names.cross), apart ? "apart" : undefined));
   try {
     if (apart) openEncoder().catch(() => undefined); // told below
-    const decoder = await open(decoderOf(weights.decoder), present);
+    const decoder = await open(decoderOf(weights.decoder), present, apart ? "here" : undefined);
     onHalf?.();
     const encoder = await openEncoder();
     const rows = await open(rowsGraph(config));

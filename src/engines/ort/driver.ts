@@ -97,6 +97,8 @@ export interface OrtHost extends Pick<OnnxRuntime, "name" | "device" | "reads16B
   readonly place: (weights: readonly WeightRange[], signal: AbortSignal | undefined) => Promise<WeightPlacement>;
   /** Entries for `extra.session`. */
   readonly sessionEntries?: Readonly<Record<string, string>> | undefined;
+  /** More of them, for a session that is opened while another one is. */
+  readonly besideEntries?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What is used of a GPUBuffer. */
@@ -200,7 +202,7 @@ export function ortRuntime(host: OrtHost): OnnxRuntime {
     async open(model, options) {
       throwIfAborted(options.signal);
       const threads = host.clampThreads(options.threads);
-      const own = options.apart === true && apart !== undefined ? { ...host, ort: apart.ort } : host;
+      const own = options.beside === "apart" && apart !== undefined ? { ...host, ort: apart.ort } : host;
       const session = await createSession(own, model, options, threads);
       try {
         throwIfAborted(options.signal);
@@ -277,6 +279,7 @@ async function createSession(host: OrtHost, model: OnnxModel, options: OnnxOpenO
         session: {
           ...extra?.session,
           ...host.sessionEntries,
+          ...(options.beside === undefined ? {} : host.besideEntries),
           ...(options.lowMemory === true ? { disable_prepacking: "1" } : {}),
         },
       },

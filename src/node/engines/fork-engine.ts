@@ -27,6 +27,18 @@ const passedVariables =
 const isNode = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
 const oneWorker = isNode && { UV_THREADPOOL_SIZE: "1" };
 
+/** Engines beside which little JavaScript runs. */
+const onnxEngines: readonly EngineName[] = ["onnxruntime-node", "onnxruntime-web", "transformers.js"];
+
+/**
+ * What keeps the process of such an engine small: one heap for all threads, where glibc has one for each, and 2 MB of JavaScript's objects between two
+ * looks at which are needed, in place of 16. A T5 takes some 20 MB less, and answers as fast (docs/benchmarks.md).
+ */
+export const smallProcess: { readonly env: EngineVariables; readonly execArgv: readonly string[] } = {
+  env: { MALLOC_ARENA_MAX: "1" },
+  execArgv: isNode ? ["--max-semi-space-size=2"] : [],
+};
+
 /** The one that was started ahead, until somebody takes it. It ends with this process. */
 let ahead: { readonly child: ChildProcess; readonly forget: () => void; readonly key: string } | undefined;
 
@@ -55,17 +67,19 @@ export function forkEngine(engine: EngineName, env: EngineVariables = {}): Child
 }
 
 function start(engine: EngineName, env: EngineVariables): ChildProcess {
+  const small = onnxEngines.includes(engine) ? smallProcess : undefined;
   const passed = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)));
   return fork(builtFile("engines/engine-child"), [engine], {
     env: {
       ...passed,
       ...(engine === "node-llama-cpp" && oneWorker),
+      ...small?.env,
       ...env,
       LLMSPELL_HOME: homeFolder(),
     },
     cwd: childFolder(),
     // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
-    execArgv: packageArguments(),
+    execArgv: [...packageArguments(), ...(small?.execArgv ?? [])],
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     // Ctrl-C in a terminal goes to the whole group; this child ends with its parent's channel instead.

@@ -37,6 +37,8 @@ export async function openNativeOnnx(device: NativeDevice = "cpu"): Promise<Onnx
     place: async (weights, signal) => (await placeInFolder(weights)) ?? placeInMemory(weights, signal),
     // Each session has threads of its own, which would spin for a while after every pass and take the processors from the other session.
     sessionEntries: { force_spinning_stop: "1" },
+    // New threads spin too while a session is opened, and take the processor from another one that is opened meanwhile. In microseconds.
+    besideEntries: { "intra_op.spin_duration_us": "1000" },
   });
   return { ...runtime, columnLimit: device === "cpu" && (await sumsExactly(runtime)) ? 127 : 63 };
 }

@@ -24,11 +24,11 @@ function noting({ fails, waits }: { readonly fails?: RegExp; readonly waits?: Pr
     fusedProducts: true,
     keepsOutputs: false,
     opensApart: () => true,
-    async open(model, { apart }) {
+    async open(model, { beside }) {
       const names = new TextDecoder().decode(model.encode(({ name, length }) => ({ location: name, offset: 0, length })));
       const graph = names.includes("last_hidden_state") ? "encoder" : names.includes("past.0.key") ? "decoder" : "rows";
-      asked.push(apart === true ? `${graph} apart` : graph);
-      if (apart === true) await waits;
+      asked.push(beside === undefined ? graph : `${graph} ${beside}`);
+      if (beside === "apart") await waits;
       if (fails?.test(graph) === true) throw new SpellError("device-memory", `no room for the ${graph}`);
       open.add(graph);
       return { threads: 2, dispose: async () => void open.delete(graph) } as Partial<OnnxGraph> as OnnxGraph;
@@ -49,10 +49,10 @@ describe("the graphs of a session", () => {
     const { promise, resolve } = deferred();
     const { runtime, asked, open } = noting({ waits: promise });
     const opening = session(runtime);
-    await expect.poll(() => asked).toEqual(["encoder apart", "decoder"]);
+    await expect.poll(() => asked).toEqual(["encoder apart", "decoder here"]);
     resolve();
     const { dispose } = await opening;
-    expect(asked).toEqual(["encoder apart", "decoder", "rows"]);
+    expect(asked).toEqual(["encoder apart", "decoder here", "rows"]);
     await dispose();
     expect(open.size).toBe(0);
   });

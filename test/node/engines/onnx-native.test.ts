@@ -50,7 +50,10 @@ onnxRuntimeContract("onnxruntime-node, CPU", openNativeOnnx, { file });
 /** Each graph that may be is on a thread of its own. */
 async function openApart(): Promise<OnnxRuntime> {
   const runtime = await openNativeOnnx();
-  return { ...runtime, open: (model, options) => runtime.open(model, { ...options, apart: runtime.opensApart?.(model) === true }) };
+  return {
+    ...runtime,
+    open: (model, options) => runtime.open(model, { ...options, beside: runtime.opensApart?.(model) === true ? "apart" : undefined }),
+  };
 }
 onnxRuntimeContract("onnxruntime-node, CPU, on threads of their own", openApart, { file });
 
