@@ -427,13 +427,21 @@ suites.formats = [...(existsSync(smol) ? [["Q4_1", smol]] : []), ...formats()].f
 const checkpoint = ".cache/checkpoints/flan-t5-small";
 const peers = process.env.LLMSPELL_BENCH_PEERS;
 const ifThere = (path, subjects) => (peers !== undefined && existsSync(`${peers}/${path}`) ? subjects(`${peers}/${path}`) : {});
-/** Llmspell's T5 in a process that is started as the product starts its own. */
-const t5Subject = (...args) => {
-  const [program, ...command] = subject("t5-ours", checkpoint, ...args);
-  return own([program, ...smallProcess.execArgv, ...command], { env: smallProcess.env });
+/** Llmspell's T5 in a process that is started as the product starts its own. What the product keeps of weights is made before, once. */
+const t5Subject = (form, kind, what) => {
+  const of = (...more) => {
+    const [program, ...command] = subject("t5-ours", checkpoint, form, kind, ...more);
+    return own([program, ...smallProcess.execArgv, ...command], { env: smallProcess.env });
+  };
+  let isKept = what === "first-load";
+  return async () => {
+    if (!isKept) await of("keep")();
+    isKept = true;
+    return of(...(what === undefined ? [] : [what]))();
+  };
 };
-const t5Subjects = (kind, forms, ...more) =>
-  Object.fromEntries(forms.map((form) => [form === "f32" ? "ours" : `ours, ${form}`, t5Subject(form, kind, ...more)]));
+const t5Subjects = (kind, forms, what) =>
+  Object.fromEntries(forms.map((form) => [form === "f32" ? "ours" : `ours, ${form}`, t5Subject(form, kind, what)]));
 const module = `${peers}/node_modules/@huggingface/transformers`;
 const t5Figures = ["decodeRate", "firstTokenMs", "loadMs", "peakRssMb"];
 suites.t5 = [

@@ -6,6 +6,7 @@ import type { OnnxRuntime } from "../spec/onnx.ts";
 import type { Device, Seq2SeqVariant, WeightForm } from "../spec/runtime.ts";
 import { once } from "../values.ts";
 import type { OnnxGraphBuilder, OnnxType, Value } from "./graph-builder.ts";
+import { byRows } from "./products.ts";
 import { blockSize, quantizeBlocks, quantizeColumns, toFloat32 } from "./quantize.ts";
 
 type FloatDtype = "F32" | "F16" | "BF16";
@@ -141,10 +142,7 @@ function storedLinear(
   isFused: boolean,
   output: string | undefined,
 ): Value {
-  if (isFused) {
-    const attributes = { transB: 1, alpha: { float: 1 } };
-    return graph.node("FusedMatMul", [x, weight], { attributes, domain: "com.microsoft", output });
-  }
+  if (isFused) return byRows(graph, x, weight, output);
   const rows = graph.node("Reshape", [x, graph.int64([-1, inputs])]);
   const product = graph.node("Gemm", [rows, weight], { attributes: { transB: 1 } });
   const before = graph.node("Slice", [graph.node("Shape", [x]), graph.int64([0]), graph.int64([-1]), graph.int64([0])]);

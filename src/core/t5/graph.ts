@@ -10,6 +10,7 @@ import { poolInto } from "../embed/pool.ts";
 import type { SentenceFacts } from "../embed/sentence.ts";
 import { OnnxGraphBuilder, type Value } from "../onnx/graph-builder.ts";
 import { byMask } from "../onnx/masks.ts";
+import { byRows } from "../onnx/products.ts";
 import type { OnnxModel } from "../spec/onnx.ts";
 import type { T5Config } from "./config.ts";
 import { bucketTable } from "./position-bias.ts";
@@ -224,11 +225,13 @@ function layers(graph: OnnxGraphBuilder, config: T5Config, weights: T5Weights) {
   /** [B, H, T, K] → [B, H, K, T] */
   const turn = (x: Value): Value => node("Transpose", [x], { attributes: { perm: [0, 1, 3, 2] } });
 
+  const fused = weights.fusedProducts ? (query: Value, key: Value): Value => byRows(graph, query, key) : undefined;
+
   /** query [B, H, T, K], key [C, H, S, K] → [B, H, T, S] */
-  const scoresOf = (query: Value, key: Value): Value => node("MatMul", [query, turn(key)]);
+  const scoresOf = fused ?? ((query: Value, key: Value): Value => node("MatMul", [query, turn(key)]));
 
   /** The same for few queries and many keys: the keys stay as they lie, what is turned is small. */
-  const scoresOfFew = (query: Value, key: Value): Value => turn(node("MatMul", [key, turn(query)]));
+  const scoresOfFew = fused ?? ((query: Value, key: Value): Value => turn(node("MatMul", [key, turn(query)])));
 
   /** x [B, T, dFf] → 0.5x(1 + tanh(√(2/π)(x + 0.044715x³))): Hendrycks & Gimpel 2016 (arXiv 1606.08415), the approximation. */
   const geluNew = (x: Value): Value => node("FastGelu", [x], { domain: "com.microsoft" });

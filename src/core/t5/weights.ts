@@ -20,6 +20,8 @@ export interface T5Weights extends Pick<StoredWeights, "value" | "linear"> {
   readonly table?: FloatTensor | undefined;
   /** Whether graphs widen some, which an engine does once. */
   readonly has16Bit: boolean;
+  /** Whether the engine multiplies by what is turned in one node. */
+  readonly fusedProducts: boolean;
   /** Rows of the embedding, looked up in the graph. ids: int64 [batch, length] → f32 [batch, length, dModel] */
   embed(graph: OnnxGraphBuilder, ids: Value): Value;
 }
@@ -62,7 +64,8 @@ export function collectT5Weights(tensors: SafetensorsTensors, config: T5Config, 
 export function t5Weights(found: ReadonlyMap<string, FloatTensor>, forms: WeightForms): T5Weights {
   const { value, linear, rows } = storedWeights(found, forms);
   const has16Bit = !forms.runtime.widens && [...found.values()].some(({ dtype }) => dtype !== "F32");
-  return { head: headOf(found), has16Bit, value, linear, embed: (graph, ids) => rows(graph, "shared.weight", ids) };
+  const { fusedProducts } = forms.runtime;
+  return { head: headOf(found), has16Bit, fusedProducts, value, linear, embed: (graph, ids) => rows(graph, "shared.weight", ids) };
 }
 
 function findTensor(tensors: SafetensorsTensors, name: string, { head }: T5Config): SafetensorsTensor | undefined {

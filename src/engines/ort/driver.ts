@@ -4,6 +4,7 @@
  */
 import { type ErrorCode, messageOf, SpellError, throwIfAborted } from "../../core/errors.ts";
 import { OnnxGraphBuilder } from "../../core/onnx/graph-builder.ts";
+import { isGpu } from "../../core/spec/devices.ts";
 import type {
   ExternalLocation,
   OnnxData,
@@ -267,8 +268,8 @@ async function createSession(host: OrtHost, model: OnnxModel, options: OnnxOpenO
   try {
     const session = {
       executionProviders: [host.executionProvider],
-      // In WebAssembly the looking takes a fifth of a load, and such graphs are no faster for it (docs/benchmarks-history.md).
-      graphOptimizationLevel: options.asWritten === true && host.device === "wasm" ? "disabled" : "all",
+      // The looking takes a fifth of a load in WebAssembly, 10 ms natively, and such graphs are no faster for it (docs/benchmarks-history.md).
+      graphOptimizationLevel: options.asWritten === true && !isGpu(host.device) ? "disabled" : "all",
       executionMode: "sequential",
       intraOpNumThreads: threads,
       interOpNumThreads: 1,

@@ -31,12 +31,12 @@ const oneWorker = isNode && { UV_THREADPOOL_SIZE: "1" };
 const onnxEngines: readonly EngineName[] = ["onnxruntime-node", "onnxruntime-web", "transformers.js"];
 
 /**
- * What keeps the process of such an engine small: one heap for all threads, where glibc has one for each, and 2 MB of JavaScript's objects between two
+ * What keeps the process of such an engine small: two heaps for all threads, where glibc has one for each, and 1 MB of JavaScript's objects between two
  * looks at which are needed, in place of 16. A T5 takes some 20 MB less, and answers as fast (docs/benchmarks.md).
  */
 export const smallProcess: { readonly env: EngineVariables; readonly execArgv: readonly string[] } = {
-  env: { MALLOC_ARENA_MAX: "1" },
-  execArgv: isNode ? ["--max-semi-space-size=2"] : [],
+  env: { MALLOC_ARENA_MAX: "2" },
+  execArgv: isNode ? ["--max-semi-space-size=1"] : [],
 };
 
 /** The one that was started ahead, until somebody takes it. It ends with this process. */

