@@ -47,8 +47,8 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const root = fileURLToPath(new URL("../../", import.meta.url));
 process.chdir(root);
 if (flags.summary) {
-  const files = readdirSync("test/bench/results").sort().reverse();
-  console.log(summary(files.map((name) => JSON.parse(readFileSync(`test/bench/results/${name}`, "utf8")))));
+  const reports = readdirSync("test/bench/results").map((name) => JSON.parse(readFileSync(`test/bench/results/${name}`, "utf8")));
+  console.log(summary(reports.sort((a, b) => b.date.localeCompare(a.date))));
   process.exit(0);
 }
 const { writeCheckpoint } = await import("../fixtures/t5-checkpoint.mjs");

@@ -18,10 +18,10 @@ export type EngineVariables = Readonly<Record<string, string>>;
 
 /**
  * Variables that engines and the libraries under them need to start and to find drivers. Everything else, secrets above all, stays here.
- * Windows cannot start programs without SystemRoot; drivers look for their folders and caches.
+ * Windows cannot start programs without SystemRoot; drivers look for their folders and caches; GLIBC_TUNABLES and MALLOC_ decide how memory is taken.
  */
 const passedVariables =
-  /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|XDG_RUNTIME_DIR|LLMSPELL_WASM_KERNELS|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA)_\w+)$/i;
+  /^(PATH|SystemRoot|windir|TEMP|TMP|TMPDIR|HOME|USERPROFILE|LOCALAPPDATA|LANG|LC_ALL|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|GLIBC_TUNABLES|XDG_RUNTIME_DIR|LLMSPELL_WASM_KERNELS|(CUDA|HIP|ROCR|NVIDIA|VK|GGML|MESA|MALLOC)_\w+)$/i;
 
 /** node-llama-cpp computes in libuv's pool; with one thread there a token is drawn right behind its step (llama-steps.ts). Its own threads are others. */
 const isNode = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
@@ -71,9 +71,9 @@ function start(engine: EngineName, env: EngineVariables): ChildProcess {
   const passed = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)));
   return fork(builtFile("engines/engine-child"), [engine], {
     env: {
+      ...small?.env,
       ...passed,
       ...(engine === "node-llama-cpp" && oneWorker),
-      ...small?.env,
       ...env,
       LLMSPELL_HOME: homeFolder(),
     },
