@@ -53,6 +53,11 @@ export async function openFileSource(path: string): Promise<FileSource> {
         }
       });
     },
+    isCurrent: () =>
+      stat(real).then(
+        (now) => isSame(stats, now),
+        () => false,
+      ),
     async close() {
       closed = true;
     },
@@ -71,8 +76,9 @@ async function openSame(path: string, before: Stats, name: string): Promise<File
     const now = await handle.stat();
     refuseOther(path, now);
     if (!isSame(before, now)) {
-      const hint = "Wait until it is written completely, then try again.";
-      throw new SpellError("gguf-truncated", `${name}: the file was changed while it was in use`, { where: path, hint });
+      const hint = "Load the model anew, once the file is written completely.";
+      const code = name.endsWith(".safetensors") ? "safetensors-truncated" : "gguf-truncated";
+      throw new SpellError(code, `${name}: the file was changed while it was in use`, { where: path, hint });
     }
     return handle;
   } catch (error) {

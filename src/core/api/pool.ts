@@ -90,7 +90,8 @@ export function createPool(): Pool {
       refuseClosed();
       const asked = isModelSpec(source) ? `${backend.name} ${printModelSpec(source)} ${JSON.stringify(options)}` : undefined;
       let slot = slots.get(known.get(asked ?? "") ?? "");
-      if (slot === undefined) {
+      // one whose files were replaced stays for those who hold it, or until its keep-alive ends
+      if (slot === undefined || (await slot.entry.isCurrent?.()) === false) {
         const entry = await backend.find(source, { ...options, signal });
         slot = slotOf(backend, entry);
         if (asked !== undefined) known.set(asked, `${backend.name} ${entry.key}`);

@@ -93,6 +93,8 @@ export interface FoundModelEntry {
   readonly id: string;
   /** Equal for loads that may share one engine. */
   readonly key: string;
+  /** Whether its files are still those that were found; absent: they are. */
+  isCurrent?(): Promise<boolean>;
   /** Opens it; it can generate when this resolves. */
   open(options: Pick<LoadOptions, "onProgress" | "signal">): Promise<OpenedModel>;
 }

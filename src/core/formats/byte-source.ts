@@ -19,6 +19,8 @@ export interface ByteSource {
   readonly version?: string | undefined;
   /** Milliseconds since the epoch of the last change, where the host knows. */
   readonly modifiedMs?: number | undefined;
+  /** Whether a read would still find this very content, where the host knows. */
+  isCurrent?(): Promise<boolean>;
   /**
    * Reads exactly `length` bytes at `offset`; a shorter answer is an error, never returned. The bytes are not to be changed: they may be a view.
    * @throws SpellError gguf-truncated when the range ends after the file; net-* for remote sources; run-aborted

@@ -78,6 +78,31 @@ async function text(stream: AsyncIterable<StreamPart>): Promise<string> {
   return all;
 }
 
+it("finds a model anew whose files were replaced, and leaves the old one to those who hold it", async () => {
+  const engines = { old: plainModel(), new: plainModel() };
+  const pool = createPool();
+  let version: "old" | "new" = "old";
+  const backend = {
+    name: "box",
+    type: "candle",
+    calls: usual,
+    async find(): Promise<FoundModelEntry> {
+      const found = version;
+      return { id: "m", key: found, isCurrent: async () => found === version, open: async () => engines[found].model };
+    },
+  };
+  const load = () => pool.load(backend, { kind: "name", name: "m" }, {});
+  const first = await load();
+  version = "new";
+  const second = await load();
+  await text(second.stream("x"));
+  expect([engines.old.calls.length, engines.new.calls.length]).toEqual([0, 1]);
+  await text(first.stream("x"));
+  expect(engines.old.calls).toHaveLength(1);
+  await pool.close();
+  expect([engines.old.disposed(), engines.new.disposed()]).toEqual([1, 1]);
+});
+
 describe("a model under the settings of its provider", () => {
   beforeEach(() => {
     vi.useFakeTimers();

@@ -25,8 +25,9 @@ export async function findModel(context: CandleContext, source: ModelSpec | File
   const asked = { ...context.defaults, contextSize: undefined, ...definedOnly(given), quantization: files.variant };
   return {
     id: files.id,
-    // Files that were handed in have a name and no identity.
-    key: isModelSpec(source) ? `${files.id} ${JSON.stringify(asked)}` : crypto.randomUUID(),
+    // Files that were handed in have a name and no identity; those that were replaced are others.
+    key: isModelSpec(source) ? `${files.id} ${JSON.stringify([asked, files.files.map(({ version }) => version)])}` : crypto.randomUUID(),
+    isCurrent: async () => (await Promise.all(files.files.map((file) => file.isCurrent?.() ?? true))).every(Boolean),
     open: (opening) => openModel(files, context, { ...asked, ...opening }),
   };
 }
