@@ -244,6 +244,14 @@ export function scriptEngines(open: Open): void {
       expect((await debugged.fails(source)).details?.["trace"]).toMatch(/main\.(lua|js):4/);
     });
 
+    it("says the line of a call that fails later, too", async () => {
+      const script = await open(engine);
+      const error = await script.fails(
+        isLua ? "local a = 1\nT.slow('x')" : "const a = 1;\nasync function f() {\n  await T.slow('x');\n}\nawait f();",
+      );
+      expect(error.where).toMatch(isLua ? /^main\.lua:2$/ : /^main\.js:3:\d+$/);
+    });
+
     it("raises what a callback raised, unchanged", async () => {
       const script = await open(engine);
       const source = isLua

@@ -180,6 +180,8 @@
   }
   function later(name, args) {
     const call = send(name, args);
+    // where it was asked: when the answer comes, nothing of the script is on the stack
+    call.stack = new ErrorOf("").stack;
     return new PromiseOf((resolve, reject) => {
       call.resolve = resolve;
       call.reject = reject;
@@ -196,7 +198,11 @@
     if (message.t === "cb") return callBack(call, message);
     apply(mapDelete, open, [message.id]);
     if (message.t === "ret") call.resolve(revive(message.v));
-    else call.reject(fault(call, message.e));
+    else {
+      const error = fault(call, message.e);
+      if (message.e.code !== "callback") defineProperty(error, "stack", { value: call.stack, writable: true, configurable: true });
+      call.reject(error);
+    }
   }
   // Those that may compute for a time of their own, within each other.
   const timed = [];
