@@ -1,4 +1,4 @@
-// A model that calls a function of this program: node examples/tools.mjs [MODEL], with a chat model such as qwen2.5-1.5b.
+// A model that calls a function of this program: node examples/tools.mjs [MODEL], with a chat model such as qwen2.5-0.5b.
 // Without MODEL a scripted one of llmspell/testing plays its part, so that the way of a call is seen without a download.
 import { createSpell } from "llmspell";
 import { scriptedModel } from "llmspell/testing";

@@ -431,7 +431,7 @@ any configuration the embedded engine runs the bundled model.
 |---|---|
 | 1 | environment variables |
 | 2 | \`--profile NAME\` (\`LLMSPELL_PROFILE\`): a built-in profile, instead of 3 and 4 |
-| 3 | \`--config PATH\` (\`LLMSPELL_CONFIG\`); together with a profile it is an error |
+| 3 | \`--config PATH\` (\`LLMSPELL_CONFIG\`); \`--config\` with \`--profile\`, or both variables, is an error; a flag beats the variable of the other |
 | 4 | the first of \`./llmspell.toml\`, \`./.llmspell.toml\`, \`~/.llmspell/llmspell.toml\`, \`~/.llmspell/config.toml\`, \`$XDG_CONFIG_HOME/llmspell/config.toml\` (on Windows also \`%APPDATA%\\llmspell\\config.toml\`) |
 | 5 | the defaults below |
 

@@ -58,7 +58,7 @@ export interface Models {
   prune(options?: PruneOptions): Promise<readonly PrunedItem[]>;
   /** Health of each backend, by its type; of services elsewhere, by their names, whether they have a key: only one that is named is asked. @param backend type or name of a provider; default: all @throws SpellError backend-unknown */
   status(backend?: string): Promise<Readonly<Record<string, BackendStatus>>>;
-  /** Models that servers hold in memory. @throws SpellError of the first server that fails */
+  /** Models that servers hold in memory. One that nothing configures is left out where it fails, and logged. @throws SpellError of the first configured one that fails */
   running(signal?: AbortSignal): Promise<readonly RunningModel[]>;
   /** Whether a name leads to this machine or its Ollama server, not to a service elsewhere. Nothing is asked. @throws SpellError as info() for a name alone */
   isLocal(name: string): Promise<boolean>;
@@ -178,7 +178,19 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
       );
       return Object.fromEntries(all);
     },
-    running: async (signal) => (await Promise.all((await each()).map((backend) => backend.running?.(signal) ?? []))).flat(),
+    async running(signal) {
+      const providers = await road();
+      const ask = async (backend: Backend): Promise<readonly RunningModel[]> => {
+        try {
+          return (await backend.running?.(signal)) ?? [];
+        } catch (error) {
+          if (!(error instanceof SpellError) || signal?.aborted === true || providers.isDeclared(backend.name)) throw error;
+          platform.log({ level: "info", message: `${backend.name} is left out: ${error.message}` });
+          return [];
+        }
+      };
+      return (await Promise.all((await each()).map(ask))).flat();
+    },
     isLocal: async (name) => !(await road()).services.includes((await routeOfStored(name)).backend.name),
     loaded: pool.loaded,
     async unload(model, options = {}) {

@@ -148,7 +148,9 @@ export function told(thrown: unknown, pathname: string): Told {
   const status = statusOf[error.code] ?? (error.code.startsWith("net-") ? 502 : 500);
   const isCallers = status < 500 || status === 502;
   const usual = errorTable().find(({ code }) => code === error.code)?.hint ?? "";
-  const failed = ownWords[error.code] ?? `the server failed: ${usual}`;
+  // it names no path, and says why a later request does not help at once
+  const isResting = error.code === "run-crash" && error.details?.["retryAfterMs"] !== undefined;
+  const failed = isResting ? `the server failed: ${error.message}` : (ownWords[error.code] ?? `the server failed: ${usual}`);
   const message = status === 404 && error.code !== "http-path" ? unknownModel(error, pathname) : isCallers ? error.message : failed;
   const param = error.code === "http-field" || error.code === "run-option" ? (field ?? null) : null;
   return {
@@ -200,10 +202,12 @@ export function refusal(thrown: unknown, pathname: string, hasLeft = false): Res
   const failed = told(thrown, pathname);
   const status = hasLeft ? 499 : failed.status;
   const { allow, retryAfterMs } = failed.error.details ?? {};
-  // what a service asked for, or a turn of our own queue
+  // what a service asked for, when an engine is started again, or a turn of our own queue
   const wait = typeof retryAfterMs === "number" && retryAfterMs < 86_400_000 ? retryAfterMs : 1000;
   return json(errorBody(failed, pathname), status, {
-    ...(status === 429 && { "retry-after": String(Math.max(1, Math.ceil(wait / 1000))) }),
+    ...((status === 429 || (status === 503 && retryAfterMs !== undefined)) && {
+      "retry-after": String(Math.max(1, Math.ceil(wait / 1000))),
+    }),
     ...(status === 401 && { "www-authenticate": "Bearer" }),
     ...(status === 405 && typeof allow === "string" && { allow }),
   });

@@ -7,10 +7,11 @@ export function countRestarts(now: () => number): () => void {
   const starts: number[] = [];
   return () => {
     const at = now();
-    while (starts[0] !== undefined && at - starts[0] > 60_000) starts.shift();
+    while (starts[0] !== undefined && at - starts[0] >= 60_000) starts.shift();
     if (starts.length >= limits.restartsPerMinute) {
       throw new SpellError("run-crash", `the engine died ${starts.length} times within a minute; it is not started again for now`, {
         actions: [{ kind: "diagnose" }],
+        details: { retryAfterMs: 60_000 - (at - (starts[0] ?? at)) },
       });
     }
     starts.push(at);

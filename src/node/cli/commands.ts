@@ -360,7 +360,7 @@ const table: readonly (Pick<Command, "name" | "summary" | "examples"> & Partial<
     flags: [...ragSearchFlags, flag("--pull", "download the embedding model if it is not installed"), flag("--offline", "never download")],
     examples: [
       ['llmspell rag search "how hot is the oven"', "passages with source and heading"],
-      ['llmspell rag search "oven" --output json | jq -r .results[].source', "for programs"],
+      [`llmspell rag search "oven" --output json | jq -r '.results[].source'`, "for programs"],
     ],
     exits: [1, 3, 4, 5, 130],
   },

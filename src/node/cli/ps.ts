@@ -33,6 +33,9 @@ export async function ps({ flags, screen, interrupt, openSpell }: Context): Prom
         pid: null,
       };
     });
+    // what nothing configures is left out without a word; who asks for it is told
+    const away = flags.has("all") ? Object.values(await all.status()).find(({ running }) => running === false) : undefined;
+    if (away?.error !== undefined) screen.note(`servers are left out: ${away.error}`);
   } catch (error) {
     const isAlone = Object.values(await all.status()).every(({ ready }) => ready !== true);
     if (!(error instanceof SpellError) || isAlone) throw error;

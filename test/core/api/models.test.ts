@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { createSpell } from "../../../src/core/api/spell.ts";
+import type { ConfigInput } from "../../../src/core/config/config.generated.ts";
+import type { LogEntry } from "../../../src/core/platform.ts";
 import { memoryPlatform, memoryStore, scriptedRuntime } from "../../../src/core/testing/index.ts";
 import { nanoLlama } from "../../fixtures/gguf/models.ts";
 import { writeGguf } from "../../fixtures/gguf-writer.ts";
 import { failure } from "../../support/failure.ts";
+import { quickClock } from "../../support/quick-clock.ts";
 
 /** A spell over a store with one unfinished download. */
 async function spellWithPart() {
@@ -16,6 +19,18 @@ async function spellWithPart() {
 }
 
 describe("models", () => {
+  it("of servers that run: one that nothing configures is left out, one that is configured is an error", async () => {
+    const network = { fetch: () => Promise.reject(new TypeError("fetch failed")), clock: quickClock() };
+    const logged: LogEntry[] = [];
+    const open = (config: ConfigInput) =>
+      createSpell({ platform: memoryPlatform({ log: (entry) => logged.push(entry) }), network, config });
+    expect(await open({}).models.running()).toEqual([]);
+    expect(logged).toMatchObject([{ level: "info", message: expect.stringContaining("ollama is left out") }]);
+    const configured = open({ providers: { ollama: { provider_type: "ollama" } } });
+    expect(await failure(configured.models.running())).toMatchObject({ code: "ollama-unreachable" });
+    expect(await failure(open({}).models.running(AbortSignal.abort()))).toMatchObject({ code: "run-aborted" });
+  });
+
   it("prune takes no wrong option, and deletes nothing then", async () => {
     const { spell, store } = await spellWithPart();
     const { prune } = spell.models as { readonly prune: (options?: unknown) => Promise<readonly unknown[]> };

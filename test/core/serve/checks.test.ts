@@ -366,6 +366,20 @@ describe("a model", () => {
   });
 });
 
+describe("an engine that keeps dying", () => {
+  it("is started again three times within a minute; then is told why it is not, and when to come again", async () => {
+    const dies = here({ crashAt: () => true });
+    const ask = () => dies.fetch(chat, request({ model: "tiny", messages }));
+    for (let tries = 0; tries < 4; tries += 1) expect(await (await ask()).text()).toContain("a later request loads it again");
+    const response = await ask();
+    expect(response.status).toBe(503);
+    expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(30);
+    expect(await response.json()).toMatchObject({
+      error: { code: "run-crash", message: expect.stringContaining("3 times within a minute") },
+    });
+  });
+});
+
 describe("the queue", () => {
   it("takes 16 behind the running one; the next is told when to come again", async () => {
     const busy = here({ stepMs: 20, answer: () => Array.from({ length: 20 }, () => " word") });
