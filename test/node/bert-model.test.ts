@@ -151,6 +151,23 @@ describe("what is refused", () => {
     expect(error.message).toContain("tiny-t5-en-fr makes no embeddings");
   });
 
+  it.each(["cpu", "wasm"] as const)("weights in 8 bits that hold what is no number, on %s: run-nan", async (device) => {
+    const folder = save("e5-multilingual");
+    const path = join(folder, "model.safetensors");
+    const bytes = readFileSync(path);
+    const name = "encoder.layer.0.attention.self.query.weight";
+    const header = Number(bytes.readBigUInt64LE(0));
+    const tensors = JSON.parse(bytes.toString("utf8", 8, 8 + header)) as Record<string, { readonly data_offsets: readonly number[] }>;
+    bytes.writeFloatLE(Number.NaN, 8 + header + tensors[name]!.data_offsets[0]!);
+    writeFileSync(path, bytes);
+    const error = await failure(spell.embed(folder, ["the cat"], { device, quantization: "q8" }));
+    expect(error).toMatchObject({
+      code: "run-nan",
+      where: name,
+      message: `tensor ${name} holds what is no number; expected finite weights`,
+    });
+  });
+
   it.each([
     ["relative positions", { position_embedding_type: "relative_key" }, "model-config-field"],
     ["heads that do not divide", { num_attention_heads: 5 }, "model-config-field"],

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { GenerateOptions, LanguageModel, StreamPart } from "../../src/node/index.ts";
-import { load } from "../../src/node/index.ts";
+import { collectMany, load } from "../../src/node/index.ts";
 import { languageModelContract } from "../contract/language-model.ts";
 import { textOf } from "../support/text-of.ts";
 import { isLong } from "../support.ts";
@@ -88,6 +88,30 @@ describe("T5 in Node", () => {
     for await (const part of other.stream(`${prefix}Hello.`)) if (part.type === "warning") notes.push(part.message);
     expect(notes).toEqual(["a draft in q4 is no faster than f32 on wasm; it was left out"]);
     await expect(load("tiny-stories", { draft: "q4" })).rejects.toMatchObject({ code: "run-option", where: "draft" });
+  });
+
+  it("says once that a draft is not used with beams, and not where it is used", async () => {
+    await using drafted = await load("tiny-t5-en-fr", { device: "cpu", draft: "q4" });
+    const notes: string[] = [];
+    for (const numBeams of [1, 4, 4])
+      for await (const part of drafted.stream(`${prefix}Hello.`, { numBeams })) if (part.type === "warning") notes.push(part.message);
+    expect(notes).toEqual(["a draft is not used with beams; it was left out"]);
+  });
+
+  it("says which of several prompts is too long: run-context", async () => {
+    const prompts = [`${prefix}Hello.`, `${prefix}${"Hello. ".repeat(400)}`];
+    const refusal = {
+      code: "run-context",
+      where: "prompts[1]",
+      message: expect.stringMatching(/^prompt 2 has \d+ tokens; /),
+      details: { index: 1 },
+    };
+    for (const options of [{}, { numBeams: 2 }])
+      await expect(collectMany(model.streamMany(prompts, options))).rejects.toMatchObject(refusal);
+    await expect(model.generate(prompts[1] ?? "")).rejects.toMatchObject({
+      where: "prompt",
+      message: expect.stringMatching(/^the input has/),
+    });
   });
 
   it("answers each turn alone, and says so once", async () => {

@@ -178,19 +178,7 @@ export function createModels(road: () => Promise<Providers>, pool: Pool, platfor
       );
       return Object.fromEntries(all);
     },
-    async running(signal) {
-      const providers = await road();
-      const ask = async (backend: Backend): Promise<readonly RunningModel[]> => {
-        try {
-          return (await backend.running?.(signal)) ?? [];
-        } catch (error) {
-          if (!(error instanceof SpellError) || signal?.aborted === true || providers.isDeclared(backend.name)) throw error;
-          platform.log({ level: "info", message: `${backend.name} is left out: ${error.message}` });
-          return [];
-        }
-      };
-      return (await Promise.all((await each()).map(ask))).flat();
-    },
+    running: async (signal) => (await Promise.all((await each()).map((backend) => backend.running?.(signal) ?? []))).flat(),
     isLocal: async (name) => !(await road()).services.includes((await routeOfStored(name)).backend.name),
     loaded: pool.loaded,
     async unload(model, options = {}) {

@@ -5,6 +5,7 @@ import { isGpu } from "../spec/devices.ts";
 import type { OnnxRuntime } from "../spec/onnx.ts";
 import type { Device, Seq2SeqVariant, WeightForm } from "../spec/runtime.ts";
 import { once } from "../values.ts";
+import { checkFinite } from "./finite.ts";
 import type { OnnxGraphBuilder, OnnxType, Value } from "./graph-builder.ts";
 import { byRows } from "./products.ts";
 import { blockSize, quantizeBlocks, quantizeColumns, toFloat32 } from "./quantize.ts";
@@ -183,9 +184,11 @@ export interface MadeTensors {
   readonly scales: Uint8Array;
 }
 
-/** Reads a weight and quantises it. */
-export async function makeBlocks(tensor: FloatTensor, bits: 4 | 8): Promise<MadeTensors> {
-  const { values, scales } = quantizeBlocks(await readFloats(tensor), bits);
+/** Reads a weight and quantises it. @throws SpellError run-nan, and what its source throws */
+export async function makeBlocks(name: string, tensor: FloatTensor, bits: 4 | 8): Promise<MadeTensors> {
+  const floats = await readFloats(tensor);
+  checkFinite(name, floats);
+  const { values, scales } = quantizeBlocks(floats, bits);
   return { values, scales: new Uint8Array(scales.buffer) };
 }
 
@@ -201,7 +204,7 @@ function blockLinear(
 ): Value {
   const [rows = 0, columns = 0] = tensor.shape;
   const { bits, ...parts } = blockTensors(name, tensor, variant);
-  const { values, scales } = keptOrMade(graph, "uint8", parts, kept, () => makeBlocks(tensor, bits));
+  const { values, scales } = keptOrMade(graph, "uint8", parts, kept, () => makeBlocks(name, tensor, bits));
   // Level 4 multiplies in 8-bit integers; the exact level is twenty times slower for 8 bits on processors.
   const attributes = { K: columns, N: rows, bits, block_size: blockSize, accuracy_level: 4 };
   return graph.node("MatMulNBits", [x, values, scales], { attributes, domain: "com.microsoft", output });
@@ -217,7 +220,7 @@ function columnLinear(
   kept: SafetensorsTensors | undefined,
   output: string | undefined,
 ): Value {
-  const { values, scales } = keptOrMade(graph, "int8", columnTensors(name, tensor), kept, () => makeColumns(tensor, limit));
+  const { values, scales } = keptOrMade(graph, "int8", columnTensors(name, tensor), kept, () => makeColumns(name, tensor, limit));
   return graph.node("DynamicQuantizeMatMul", [x, values, scales], { domain: "com.microsoft", output });
 }
 
@@ -241,10 +244,12 @@ function keptOrMade(
   };
 }
 
-/** Reads a weight and quantises it. */
-export async function makeColumns(tensor: FloatTensor, limit: 127 | 63): Promise<MadeTensors> {
+/** Reads a weight and quantises it. @throws SpellError run-nan, and what its source throws */
+export async function makeColumns(name: string, tensor: FloatTensor, limit: 127 | 63): Promise<MadeTensors> {
   const [rows = 0, columns = 0] = tensor.shape;
   const { values, scales } = quantizeColumns(await readFloats(tensor), rows, columns, limit);
+  // The largest of a row is its scale, and what is no number counts as larger than any.
+  checkFinite(name, scales);
   return { values: new Uint8Array(values.buffer), scales: new Uint8Array(scales.buffer) };
 }
 

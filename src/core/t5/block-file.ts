@@ -5,6 +5,8 @@
 import { abortedError, SpellError } from "../errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { type PlannedTensor, readSafetensors, type SafetensorsTensors, safetensorsHeader } from "../formats/safetensors.ts";
+import { checkFinite } from "../onnx/finite.ts";
+import { toFloat32 } from "../onnx/quantize.ts";
 import { blockTensors, columnTensors, dividesIntoBlocks, type FloatTensor, formOf, makeBlocks, makeColumns } from "../onnx/weights.ts";
 import { isGpu } from "../spec/devices.ts";
 import type { T5Facts } from "./files.ts";
@@ -20,8 +22,8 @@ export interface BlockStore {
   write(key: string, chunks: AsyncIterable<Uint8Array>): Promise<ByteSource | undefined>;
 }
 
-/** Changes with the layout of the file or the arithmetic of quantize.ts. */
-const version = "3";
+/** Changes with the layout of the file, the arithmetic of quantize.ts, and what is refused. */
+const version = "4";
 
 /** What a kept file holds: all weights, those of the encoder as for many rows and the others as for few; or the decoder's for many rows, beside it. */
 export interface KeptPart extends Pick<T5WeightForms, "runtime"> {
@@ -29,7 +31,10 @@ export interface KeptPart extends Pick<T5WeightForms, "runtime"> {
   readonly part: "all" | "wide";
 }
 
-/** @returns the tensors of the kept file, made now where there was none; undefined where nothing can be kept */
+/**
+ * @returns the tensors of the kept file, made now where there was none; undefined where nothing can be kept
+ * @throws SpellError run-nan where a weight is no number; nothing is kept then
+ */
 export async function openBlockFile(
   store: BlockStore,
   { tensors, config }: Pick<T5Facts, "tensors" | "config">,
@@ -81,7 +86,7 @@ function planBlockFile(found: ReadonlyMap<string, FloatTensor>, { variant, part,
           { ...values, dtype: "I8" },
         ],
         async read() {
-          const made = await makeColumns(tensor, runtime.columnLimit);
+          const made = await makeColumns(name, tensor, runtime.columnLimit);
           return [made.scales, made.values];
         },
       });
@@ -94,7 +99,7 @@ function planBlockFile(found: ReadonlyMap<string, FloatTensor>, { variant, part,
           { ...values, dtype: "U8" },
         ],
         async read() {
-          const made = await makeBlocks(tensor, bits);
+          const made = await makeBlocks(name, tensor, bits);
           return [made.scales, made.values];
         },
       });
@@ -105,7 +110,11 @@ function planBlockFile(found: ReadonlyMap<string, FloatTensor>, { variant, part,
       const { dtype, shape, length, source, offset } = tensor;
       parts.push({
         tensors: [{ name, dtype, shape, length }],
-        read: async (signal) => [await source.read(offset, length, signal)],
+        async read(signal) {
+          const bytes = await source.read(offset, length, signal);
+          checkFinite(name, toFloat32(bytes, dtype));
+          return [bytes];
+        },
       });
     }
   }

@@ -37,7 +37,7 @@ export interface T5Host {
 
 /**
  * Checks the files and opens the model.
- * @throws SpellError model-*, safetensors-*, tokenizer-*, onnx-*, device-memory, run-aborted
+ * @throws SpellError model-*, safetensors-*, tokenizer-*, onnx-*, device-memory, run-nan, run-aborted
  */
 export async function openT5(
   files: readonly ByteSource[],

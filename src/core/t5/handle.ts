@@ -92,21 +92,23 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
     signal: options.signal,
   });
 
-  const encodePrompt = (prompt: string): readonly number[] => {
+  /** @param index among several prompts */
+  const encodePrompt = (prompt: string, index?: number): readonly number[] => {
     const ids = tokenizer.encode(prompt);
     if (ids.length > inputLength) {
-      throw new SpellError("run-context", `the input has ${ids.length} tokens; this model takes ${inputLength}`, {
-        where: "prompt",
-        details: { promptTokens: ids.length, contextLength: inputLength },
+      const which = index === undefined ? "the input" : `prompt ${index + 1}`;
+      throw new SpellError("run-context", `${which} has ${ids.length} tokens; this model takes ${inputLength}`, {
+        where: index === undefined ? "prompt" : `prompts[${index}]`,
+        details: { ...(index !== undefined && { index }), promptTokens: ids.length, contextLength: inputLength },
       });
     }
     return ids;
   };
 
-  async function* generate(prompt: string, options: Seq2SeqGenerateOptions): AsyncGenerator<ModelPiece, void, undefined> {
+  async function* generate(prompt: string, options: Seq2SeqGenerateOptions, index?: number): AsyncGenerator<ModelPiece, void, undefined> {
     if (!alive) throw closedError();
     throwIfAborted(options.signal);
-    const ids = encodePrompt(prompt);
+    const ids = encodePrompt(prompt, index);
     const hold = await holdOf(options);
     const started = now();
     const cachedTokens = (await engine.encode?.(ids)) ?? 0;
@@ -174,19 +176,19 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
   }
 
   async function* generateMany(
-    searchMany: NonNullable<IdEngine["searchMany"]>,
+    searchMany: IdEngine["searchMany"],
     prompts: readonly string[],
     options: Seq2SeqGenerateOptions,
   ): AsyncGenerator<ManyPiece, void, undefined> {
     if (!alive) throw closedError();
     const { sampling } = options;
-    if (sampling.kind === "beam" || options.constraint?.kind === "choices") {
+    if (searchMany === undefined || sampling.kind === "beam" || options.constraint?.kind === "choices") {
       // Beams of several inputs do not share a batch, nor do choices, which are rated for each.
-      for (const [index, prompt] of prompts.entries()) for await (const piece of generate(prompt, options)) yield { index, piece };
+      for (const [index, prompt] of prompts.entries()) for await (const piece of generate(prompt, options, index)) yield { index, piece };
       return;
     }
     throwIfAborted(options.signal);
-    const inputs = prompts.map(encodePrompt);
+    const inputs = prompts.map((prompt, index) => encodePrompt(prompt, index));
     const search = searchOptions(options, sampling, await holdOf(options));
     const started = now();
     const answers = inputs.map(() => startAnswer(tokenizer, search, options.stop));
@@ -214,11 +216,8 @@ export function createIdHandle({ engine, tokenizer, facts, device, inputLength, 
         ? [`inputs of up to ${inputLength} tokens are taken; the model was trained on ${facts.config.nPositions}`]
         : []),
     ],
-    generate,
-    generateMany:
-      searchMany === undefined
-        ? undefined
-        : (prompts: readonly string[], options: Seq2SeqGenerateOptions) => generateMany(searchMany, prompts, options),
+    generate: (prompt, options) => generate(prompt, options),
+    generateMany: (prompts, options) => generateMany(searchMany, prompts, options),
     async dispose() {
       if (!alive) return;
       alive = false;

@@ -28,7 +28,8 @@ export async function openT5Model(
   platform: Platform,
   options: Seq2SeqOpenOptions,
 ): Promise<HandleModel> {
-  const told = { turns: false };
+  const told = { turns: false, draft: false };
+  const resolve = (call: GenerateOptions) => resolveSeq2SeqParameters(call, generation.defaults, randomSeed);
   return openHandleModel({
     id,
     architecture: config.modelType,
@@ -39,8 +40,18 @@ export async function openT5Model(
     isSeq2Seq: true,
     notes: [],
     now: platform.now,
-    resolve: (call) => resolveSeq2SeqParameters(call, generation.defaults, randomSeed),
-    write: async (prompt, call) => writeInput(prompt, call, told),
+    resolve,
+    async write(prompt, call) {
+      const input = writeInput(prompt, call, told);
+      const { kind } = resolve(call).options.sampling;
+      if (options.draft === undefined || kind === "greedy" || told.draft) return input;
+      told.draft = true;
+      const why = kind === "beam" ? "with beams" : "where answers are sampled";
+      return {
+        ...input,
+        warnings: [...input.warnings, warning("option-ignored", `a draft is not used ${why}; it was left out`, ["draft"])],
+      };
+    },
   });
 }
 

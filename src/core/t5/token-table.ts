@@ -3,6 +3,7 @@
  * more, or map it: of a small model it is the most.
  */
 import { SpellError } from "../errors.ts";
+import { checkFinite } from "../onnx/finite.ts";
 import { toFloat32 } from "../onnx/quantize.ts";
 import type { FloatTensor } from "../onnx/weights.ts";
 
@@ -25,7 +26,7 @@ export class TokenTable {
     this.#mostKept = Math.max(1, Math.floor(keptBytes / (4 * this.width)));
   }
 
-  /** @returns f32 [ids, width] @throws SpellError of ByteSource.read: the file is gone or was changed */
+  /** @returns f32 [ids, width] @throws SpellError run-nan; of ByteSource.read: the file is gone or was changed */
   async rows(ids: readonly number[]): Promise<Float32Array> {
     const wanted = new Map<number, Float32Array>();
     const missing: number[] = [];
@@ -65,7 +66,11 @@ export class TokenTable {
     const rowBytes = this.width * bytesPerValue[dtype];
     const bytes = await this.#bytes(offset + first * rowBytes, (last - first + 1) * rowBytes);
     const values = toFloat32(bytes, dtype);
-    return ids.map((id) => [id, values.slice((id - first) * this.width, (id - first + 1) * this.width)] as const);
+    return ids.map((id) => {
+      const row = values.slice((id - first) * this.width, (id - first + 1) * this.width);
+      checkFinite("shared.weight", row);
+      return [id, row] as const;
+    });
   }
 
   #bytes(offset: number, length: number): Promise<Uint8Array> {

@@ -18,13 +18,18 @@ export function commandsOf(error: SpellError, argv: readonly string[]): readonly
   const own = ownCommand(argv);
   const renamed = rename(argv, details?.["typed"], details?.["meant"]);
   if (renamed !== undefined) return [renamed];
-  if (code.startsWith("device-") && modelCommand(argv) !== undefined) {
+  if (isOfDevice(error) && modelCommand(argv) !== undefined) {
     const onCpu = ownCommand(without(argv, deviceFlag), "--device", "cpu");
     const others = actions.filter((action) => action.kind !== "run" || action.device !== "cpu");
     if (onCpu !== undefined) return [...wordActions(others, argv), onCpu];
   }
   if (code.startsWith("net-") && retryable && actions.length === 0 && own !== undefined) return [own];
   return wordActions(actions, argv);
+}
+
+/** Whether another device may do: without a permission of Node none does. */
+export function isOfDevice({ code, details }: SpellError): boolean {
+  return code.startsWith("device-") && details?.["reason"] !== "permission";
 }
 
 /** Errors of names, for every command that takes one. */

@@ -16,7 +16,7 @@ import type { RerankModel } from "../../core/spec/rerank-model.ts";
 import type { DeviceChoice, DevicePreview, DeviceReport, RowForms } from "../../core/spec/runtime.ts";
 import type { StreamPart } from "../../core/spec/stream-part.ts";
 import { parameterRules } from "../../core/text/parameters.ts";
-import { flagWord, modelCommand, shell } from "./advice.ts";
+import { flagWord, isOfDevice, modelCommand, shell } from "./advice.ts";
 import { flagNumber, flagText, type GivenFlags } from "./args.ts";
 import { canAsk } from "./ask.ts";
 import type { Context } from "./context.ts";
@@ -176,7 +176,7 @@ export function explain(error: unknown, spec: string, kind: "run" | "info" = "ru
     const found = there.length === 0 ? {} : { hint: "Models there:", actions: there.map((model) => ({ kind, model })) };
     return error.with({ message: isPath ? message : `no file ${spec} in this folder`, ...found, where: where ?? spec });
   }
-  if (code.startsWith("device-") && kind === "run") return error.with({ actions: [...actions, { kind, model: spec, device: "cpu" }] });
+  if (isOfDevice(error) && kind === "run") return error.with({ actions: [...actions, { kind, model: spec, device: "cpu" }] });
   if (code === "run-context")
     return error.with({
       hint: error.hint.replace("load the model with contextSize", "give --context-size"),

@@ -3,8 +3,10 @@
  * of the program, and child-runtime.ts takes it over.
  */
 import { type ChildProcess, fork } from "node:child_process";
+import { SpellError } from "../../core/errors.ts";
 import { builtFile } from "../built-file.ts";
 import { childFolder } from "../child-folder.ts";
+import { errnoOf } from "../errno.ts";
 import { homeFolder } from "../home.ts";
 import { packageArguments } from "../plug-n-play.ts";
 import { whenExiting } from "../when-exiting.ts";
@@ -52,12 +54,17 @@ export function prepareEngine(device: "auto" | "cpu"): void {
   const engine = "node-llama-cpp";
   if (ahead !== undefined || !isInstalled(engine)) return;
   const env = device === "auto" ? hardwareOnly : {};
-  const child = start(engine, env);
+  let child: ChildProcess;
+  try {
+    child = start(engine, env);
+  } catch {
+    return; // whoever needs it meets the same obstacle and reports it
+  }
   for (const end of [child, child.channel]) end?.unref();
   ahead = { child, key: keyOf(engine, env), forget: whenExiting(() => child.kill("SIGKILL")) };
 }
 
-/** The one that was started ahead, if it fits, or another. */
+/** The one that was started ahead, if it fits, or another. @throws SpellError device-unavailable where Node may start no processes */
 export function forkEngine(engine: EngineName, env: EngineVariables = {}): ChildProcess {
   const ready = ahead;
   if (ready === undefined || ready.key !== keyOf(engine, env) || !ready.child.connected) return start(engine, env);
@@ -69,20 +76,37 @@ export function forkEngine(engine: EngineName, env: EngineVariables = {}): Child
 function start(engine: EngineName, env: EngineVariables): ChildProcess {
   const small = onnxEngines.includes(engine) ? smallProcess : undefined;
   const passed = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedVariables.test(name)));
-  return fork(builtFile("engines/engine-child"), [engine], {
-    env: {
-      ...small?.env,
-      ...passed,
-      ...(engine === "node-llama-cpp" && oneWorker),
-      ...env,
-      LLMSPELL_HOME: homeFolder(),
-    },
-    cwd: childFolder(),
-    // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
-    execArgv: [...packageArguments(), ...(small?.execArgv ?? [])],
-    serialization: "advanced",
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-    // Ctrl-C in a terminal goes to the whole group; this child ends with its parent's channel instead.
-    detached: true,
-  });
+  return allowed(engine, () =>
+    fork(builtFile("engines/engine-child"), [engine], {
+      env: {
+        ...small?.env,
+        ...passed,
+        ...(engine === "node-llama-cpp" && oneWorker),
+        ...env,
+        LLMSPELL_HOME: homeFolder(),
+      },
+      cwd: childFolder(),
+      // not the parent's: --inspect would fight for its port, a test runner's loaders have no business there
+      execArgv: [...packageArguments(), ...(small?.execArgv ?? [])],
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      // Ctrl-C in a terminal goes to the whole group; this child ends with its parent's channel instead.
+      detached: true,
+    }),
+  );
+}
+
+/** @throws SpellError device-unavailable under Node's permission model, which has to allow processes */
+function allowed(engine: EngineName, begin: () => ChildProcess): ChildProcess {
+  try {
+    return begin();
+  } catch (cause) {
+    if (errnoOf(cause) !== "ERR_ACCESS_DENIED") throw cause;
+    throw new SpellError("device-unavailable", `${engine} needs a process of its own; expected Node's permission to start one, got none`, {
+      hint: "Allow child processes: start Node with --allow-child-process beside --permission.",
+      actions: [],
+      details: { reason: "permission" },
+      cause,
+    });
+  }
 }

@@ -44,6 +44,15 @@ describe("rows of tokens", () => {
     expect(reads).toEqual([]);
   });
 
+  it("are numbers: a row that holds another is run-nan, those beside it are read", async () => {
+    const { tensor } = table("F32");
+    const bytes = await tensor.source.read(0, tensor.source.size);
+    new DataView(bytes.buffer, bytes.byteOffset).setFloat32(8 + 4 * (7 * width + 3), Number.NaN, true);
+    const damaged = new TokenTable({ ...tensor, source: bytesSource("model.safetensors", bytes) });
+    await damaged.rows([6, 8]);
+    await expect(damaged.rows([6, 7])).rejects.toMatchObject({ code: "run-nan", where: "shared.weight" });
+  });
+
   it("come in the order of the ids, the same id twice", async () => {
     const { tensor } = table("F32");
     const rows = await new TokenTable(tensor).rows([2999, 0, 5, 2999]);

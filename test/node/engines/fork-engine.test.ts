@@ -1,7 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { describe, expect } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type EngineName, forkEngine, smallProcess } from "../../../src/node/engines/fork-engine.ts";
 import { linux } from "../../support/only-where.ts";
+import { root } from "../../support.ts";
 
 const rows: readonly (readonly [EngineName, boolean])[] = [
   ["onnxruntime-node", true],
@@ -22,4 +24,21 @@ describe("the process of an engine", () => {
       }
     });
   }
+
+  it.each(["tiny-stories", "tiny-t5-en-fr"])(
+    "of %s that Node's permissions forbid is device-unavailable, and says what allows it",
+    (model) => {
+      const permission = process.allowedNodeEnvironmentFlags.has("--permission") ? "--permission" : "--experimental-permission";
+      const { status, stderr } = spawnSync(
+        process.execPath,
+        [permission, "--allow-fs-read=*", "--allow-fs-write=*", `${root}dist/node/cli/main.js`, "generate", "-m", model, "Hello"],
+        { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } },
+      );
+      expect(stderr).toContain("needs a process of its own; expected Node's permission to start one, got none");
+      expect(stderr).toContain("--allow-child-process");
+      expect(stderr).toContain("[device-unavailable]");
+      expect(stderr).not.toContain("--device cpu");
+      expect(status).toBe(4);
+    },
+  );
 });

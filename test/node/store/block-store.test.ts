@@ -1,11 +1,12 @@
 /** Quantised weights kept between loads: the store, and that a model answers from them as without. */
-import { chmod, mkdtemp, readdir, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdtemp, open, readdir, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SpellError } from "../../../src/core/errors.ts";
 import type { ByteSource } from "../../../src/core/formats/byte-source.ts";
+import { readSafetensors } from "../../../src/core/formats/safetensors.ts";
 import type { Seq2SeqVariant } from "../../../src/core/spec/runtime.ts";
 import { greedy } from "../../../src/core/spec/sampling.ts";
 import type { BlockStore } from "../../../src/core/t5/block-file.ts";
@@ -110,8 +111,15 @@ describe("a model from kept blocks", () => {
     };
   }
 
-  async function answer(variant: Seq2SeqVariant, blocks?: BlockStore, signal?: AbortSignal, openOnnx = openNativeOnnx): Promise<string> {
-    const model = fileURLToPath(new URL("../../../builtins/models/tiny-t5-en-fr/", import.meta.url));
+  const bundled = fileURLToPath(new URL("../../../builtins/models/tiny-t5-en-fr/", import.meta.url));
+
+  async function answer(
+    variant: Seq2SeqVariant,
+    blocks?: BlockStore,
+    signal?: AbortSignal,
+    openOnnx = openNativeOnnx,
+    model = bundled,
+  ): Promise<string> {
     const names = (await readdir(model)).filter((name) => /\.(json|safetensors|model)$/.test(name));
     const handle = await openT5(
       await Promise.all(names.map((name) => openFileSource(join(model, name)))),
@@ -171,6 +179,39 @@ describe("a model from kept blocks", () => {
     }
     expect(store.made).toBe(4);
   });
+
+  const halves = { nan: 0x7e00, infinity: 0x7c00, minusInfinity: 0xfc00 };
+  const damaged = [
+    ["encoder.block.0.layer.0.SelfAttention.q.weight", halves.nan],
+    ["decoder.block.0.layer.0.SelfAttention.q.weight", halves.minusInfinity],
+  ] as const;
+  it.each([
+    ...(["q8", "q4"] as const).flatMap((variant) => damaged.map((weight) => [variant, "native", ...weight] as const)),
+    ...damaged.map((weight) => ["q8", "web", ...weight] as const),
+    ["q4", "kept", "decoder.final_layer_norm.weight", halves.nan],
+    ["q8", "kept", "decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", halves.infinity],
+  ] as const)("is refused in %s (%s) where %s holds %i, and nothing is kept", async (variant, way, name, half) => {
+    const model = await mkdtemp(join(tmpdir(), "llmspell-damaged-"));
+    try {
+      await cp(bundled, model, { recursive: true });
+      await plant(join(model, "model.safetensors"), name, half);
+      const openOnnx = way === "web" ? openWebOnnx : openNativeOnnx;
+      const refusal = { code: "run-nan", where: name, message: expect.stringContaining(`tensor ${name} holds what is no number`) };
+      await expect(answer(variant, countingStore(), undefined, openOnnx, model)).rejects.toMatchObject(refusal);
+      if (way !== "kept") await expect(answer(variant, undefined, undefined, openOnnx, model)).rejects.toMatchObject(refusal);
+      expect(await readdir(folder)).toEqual([]);
+    } finally {
+      await rm(model, { recursive: true, force: true });
+    }
+  });
+
+  /** Writes a half in place of the third one of a tensor of halves. */
+  async function plant(path: string, name: string, half: number): Promise<void> {
+    const offset = (await readSafetensors(await openFileSource(path))).get(name)?.offset ?? Number.NaN;
+    const file = await open(path, "r+");
+    await file.write(Uint8Array.of(half & 255, half >> 8), 0, 2, offset + 4);
+    await file.close();
+  }
 
   it("stops making them when nobody wants them", async () => {
     const abort = new AbortController();

@@ -141,15 +141,21 @@ export function createOllama({ config, network, platform, isDeclared, parse }: B
       await client.ask("/api/delete", { method: "DELETE", body: { model: name }, name });
       return { modelId: client.idOf(name), freedBytes: numberOf(model?.["size"]) ?? 0, keptFiles: [] };
     },
-    running: async (signal) =>
-      (await running(signal)).map((model) => ({
+    async running(signal) {
+      const found = await running(signal).catch((error: unknown): readonly Json[] => {
+        if (!(error instanceof SpellError) || signal?.aborted === true || isDeclared(provider)) throw error;
+        platform.log({ level: "info", message: `${provider} is left out: ${error.message}` });
+        return [];
+      });
+      return found.map((model) => ({
         modelId: client.idOf(nameIn(model) ?? ""),
         backend: "ollama",
         sizeBytes: numberOf(model["size"]) ?? 0,
         gpuBytes: numberOf(model["size_vram"]) ?? 0,
         contextLength: positiveOf(model["context_length"]),
         expiresAt: timeOf(model["expires_at"]),
-      })),
+      }));
+    },
   };
 }
 
