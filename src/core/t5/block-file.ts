@@ -107,18 +107,24 @@ function planBlockFile(found: ReadonlyMap<string, FloatTensor>, { variant, part,
     // Rows of the embedding are looked up as they were stored; on processors in the checkpoint itself.
     const isStored = isEmbedding && isGpu(runtime.device);
     if (part === "all" && (isStored || (!isBlocked && !isColumns && (isLinear || !isEmbedding)))) {
-      const { dtype, shape, length, source, offset } = tensor;
-      parts.push({
-        tensors: [{ name, dtype, shape, length }],
-        async read(signal) {
-          const bytes = await source.read(offset, length, signal);
-          checkFinite(name, toFloat32(bytes, dtype));
-          return [bytes];
-        },
-      });
+      const { dtype, shape, length } = tensor;
+      parts.push({ tensors: [{ name, dtype, shape, length }], read: async (signal) => [await readFinite(name, tensor, signal)] });
     }
   }
   return parts;
+}
+
+/** @returns the stored bytes @throws SpellError run-nan */
+async function readFinite(name: string, { dtype, source, offset, length }: FloatTensor, signal?: AbortSignal): Promise<Uint8Array> {
+  const bytes = await source.read(offset, length, signal);
+  checkFinite(name, toFloat32(bytes, dtype));
+  return bytes;
+}
+
+/** Looks at the weights of norms and positions, where no block file is made that would: they stay floats, and what is quantised behind them hides what is none. */
+export async function checkNorms(found: ReadonlyMap<string, FloatTensor>, signal?: AbortSignal): Promise<void> {
+  const norms = [...found].filter(([name, { shape }]) => shape.length === 1 || name.endsWith("relative_attention_bias.weight"));
+  await Promise.all(norms.map(([name, tensor]) => readFinite(name, tensor, signal)));
 }
 
 async function* writeBlockFile(plan: readonly Part[], signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {

@@ -5,10 +5,10 @@
 import type { ByteSource } from "../formats/byte-source.ts";
 import { formName, type WeightForms } from "../onnx/weights.ts";
 import type { RowForms, Seq2SeqVariant, WeightForm } from "../spec/runtime.ts";
-import { type BlockStore, openBlockFile } from "./block-file.ts";
+import { type BlockStore, checkNorms, openBlockFile } from "./block-file.ts";
 import { leastWide, type SessionWeights } from "./decode.ts";
 import type { T5Facts } from "./files.ts";
-import { collectT5Weights, type T5WeightForms, type T5Weights } from "./weights.ts";
+import { collectT5Weights, findT5Tensors, type T5WeightForms, type T5Weights } from "./weights.ts";
 
 export interface SessionWeightOptions extends Pick<T5WeightForms, "variant" | "runtime"> {
   /** Where quantised weights are kept; without it they are made at each load. */
@@ -43,6 +43,7 @@ export async function sessionWeights(
     collectT5Weights(facts.tensors, facts.config, { variant, rows, runtime, kept });
   const keeps = variant !== "f32" && store !== undefined;
   const kept = keeps ? await openBlockFile(store, facts, files, { variant, part: "all", runtime }, signal) : undefined;
+  if (variant !== "f32" && kept === undefined) await checkNorms(findT5Tensors(facts.tensors, facts.config), signal);
   const weights = { encoder: collect("many", kept), decoder: collect("few", kept), laidOut: variant === "f32" };
   if (rowForms({ variant, runtime, lowMemory }).many === undefined) return weights;
   return {
