@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
 import { homeFolder } from "../home.ts";
 import { makeFolder } from "../make-folder.ts";
+import { holdFileLock } from "../store/file-lock.ts";
 import { fileNameOf } from "../store/store-names.ts";
 import { readChat, type SavedChat, saveChat } from "./chat-file.ts";
 import type { Conversation } from "./conversation.ts";
@@ -49,9 +50,15 @@ export async function openKeptChat(given: string, tell: (note: string) => void):
       if (textOf(content) === written || (messages.length === 0 && written === undefined)) return;
       try {
         makeFolder(folder);
-        await giveWay();
-        await saveChat(path, content);
-        stamp = await stampOf(path);
+        // another process may be between its look and its writing
+        const release = await holdFileLock(`${pathOf(given)}.lock`, {});
+        try {
+          await giveWay();
+          await saveChat(path, content);
+          stamp = await stampOf(path);
+        } finally {
+          await release();
+        }
         written = textOf(content);
       } catch (error) {
         say(`the conversation is not kept: ${messageOf(error)}`);
